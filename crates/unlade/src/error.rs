@@ -1,0 +1,275 @@
+//! The one error of the library: a kind that says whose fault it is, a context
+//! that says what was tried, and a chain of causes.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::spec::api_error::ApiError;
+use crate::spec::safe_url::SafeUrl;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, on what, how often it was tried, and why.
+///
+/// One pointer wide. [`Display`](fmt::Display) says what was tried and never
+/// repeats its [`source`](StdError::source), so a printed chain reads once.
+/// Neither form holds a secret: URLs come in as [`SafeUrl`].
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    context: Context,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Whose fault an error is and what a caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Several candidates fit and nothing decides between them: say more.
+    Ambiguous,
+    /// A credential was refused or withheld: another one, or a consent, is needed.
+    Denied,
+    /// A block device is not what the work needs.
+    Device,
+    /// The target exists and may not be replaced.
+    Exists,
+    /// The caller asked to stop.
+    Interrupted,
+    /// The caller's input cannot be used; nothing was tried.
+    InvalidInput,
+    /// The local system refused an operation on a file.
+    Io,
+    /// Another process holds the target.
+    Locked,
+    /// A document or stream is broken although it is what its publisher made.
+    Malformed,
+    /// Content is not what its descriptor promises: digest or size.
+    Mismatch,
+    /// Nothing that exists fits what was asked for.
+    NoCandidate,
+    /// The target has no room for the content.
+    NoSpace,
+    /// The registry says that it does not exist.
+    NotFound,
+    /// A server broke the protocol, or named a place it may not name.
+    PeerMisbehaved,
+    /// The registry asks to come back later than we are willing to wait.
+    RateLimited,
+    /// The registry refuses the request as such.
+    Rejected,
+    /// The TLS handshake failed: certificate, name, date or version.
+    Tls,
+    /// A document exceeds the limit that keeps memory bounded.
+    TooLarge,
+    /// The registry wants a credential, or another one.
+    Unauthorized,
+    /// The server cannot be reached or keeps failing.
+    Unavailable,
+    /// The content is of a form that this version does not handle.
+    Unsupported,
+    /// A policy forbids it.
+    Untrusted,
+}
+
+impl ErrorKind {
+    /// Every kind, in alphabetical order.
+    pub const ALL: [Self; 22] = [
+        Self::Ambiguous,
+        Self::Denied,
+        Self::Device,
+        Self::Exists,
+        Self::Interrupted,
+        Self::InvalidInput,
+        Self::Io,
+        Self::Locked,
+        Self::Malformed,
+        Self::Mismatch,
+        Self::NoCandidate,
+        Self::NoSpace,
+        Self::NotFound,
+        Self::PeerMisbehaved,
+        Self::RateLimited,
+        Self::Rejected,
+        Self::Tls,
+        Self::TooLarge,
+        Self::Unauthorized,
+        Self::Unavailable,
+        Self::Unsupported,
+        Self::Untrusted,
+    ];
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The facts around an error, each present where it is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Context {
+    /// The reference that was worked on.
+    pub reference: Option<String>,
+    /// The URL of the last request.
+    pub url: Option<SafeUrl>,
+    /// The HTTP status of the last answer.
+    pub status: Option<u16>,
+    /// What the registry itself said.
+    pub registry_errors: Vec<ApiError>,
+    /// How many requests were made for this step; 0 if none was.
+    pub attempts: u32,
+    /// How long the step took, waiting included.
+    pub elapsed: Option<Duration>,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// What would help, for a program to spell out.
+    pub advice: Option<Advice>,
+}
+
+/// What would help against an error: facts, which a program turns into its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// Allow addresses of this network as a target of redirects.
+    AllowNet(String),
+    /// Give the certificate authority that signed this host's certificate.
+    CertificateAuthority(String),
+    /// Choose one of these by the named selector.
+    Choose {
+        /// The selector that would decide, such as `platform`.
+        by: &'static str,
+        /// What there is to choose from.
+        candidates: Vec<String>,
+    },
+    /// Check the credential, which came from this place.
+    Credential(String),
+    /// Free room: this many bytes are needed beside the target.
+    FreeSpace(u64),
+    /// Near names that do exist.
+    Near(Vec<String>),
+    /// Name the file to write to.
+    NameOutput,
+    /// Allow replacing the file.
+    Overwrite,
+    /// The server speaks plain http.
+    PlainHttp,
+    /// The server speaks TLS.
+    SpeakTls,
+    /// Allow an older TLS version.
+    TlsMinimum,
+    /// Trust this realm host with the registry's login.
+    TrustRealm(String),
+    /// Write to a device with the verb made for it.
+    WriteDevice,
+}
+
+impl Error {
+    /// Makes an error that says what was tried, on what.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), context: Context::default(), source: None }))
+    }
+
+    /// Makes an error of kind [`ErrorKind::Io`] around what the system said.
+    ///
+    /// A full file system or an exceeded quota is [`ErrorKind::NoSpace`].
+    pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
+        let kind = match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, message).caused_by(source)
+    }
+
+    /// Attaches the cause.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Edits the context in place.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Context)) -> Self {
+        edit(&mut self.0.context);
+        self
+    }
+
+    /// Attaches what would help.
+    #[must_use]
+    pub fn advise(self, advice: Advice) -> Self {
+        self.with(|context| context.advice = Some(advice))
+    }
+
+    /// Says whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns the facts around it.
+    pub fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// Returns the messages of this error and of its causes, outermost first.
+    pub fn chain(&self) -> Vec<String> {
+        let mut messages = vec![self.to_string()];
+        let mut source = self.source();
+        while let Some(cause) = source {
+            messages.push(cause.to_string());
+            source = cause.source();
+        }
+        messages
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("context", &self.0.context)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_one_pointer_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn display_does_not_repeat_the_cause() {
+        let error = Error::io("cannot open disk.img", std::io::Error::other("the disk is on fire"));
+        assert_eq!(error.to_string(), "cannot open disk.img");
+        assert_eq!(error.chain(), ["cannot open disk.img", "the disk is on fire"]);
+    }
+
+    #[test]
+    fn a_full_file_system_has_a_kind_of_its_own() {
+        let error = Error::io("cannot write", std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert_eq!(error.kind(), ErrorKind::NoSpace);
+    }
+}
