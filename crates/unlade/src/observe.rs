@@ -1,0 +1,76 @@
+//! What happens on the way, told to whoever watches.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::spec::digest::Digest;
+
+/// A watcher of a job; called from several threads, and expected to return at once.
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Takes note of an event.
+    fn notice(&self, event: &Event);
+}
+
+/// A fact about a job. Byte counts are not events: they are polled from
+/// [`Progress`](crate::transfer::progress::Progress).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The target has its final name.
+    Committed {
+        /// What was published: a path, or what the target calls itself.
+        target: String,
+        /// The digest that was proven.
+        digest: Digest,
+    },
+    /// The bytes come from another place than before.
+    EndpointChanged {
+        /// The place they come from now.
+        endpoint: String,
+    },
+    /// A reference was resolved to a manifest.
+    Resolved {
+        /// The reference as it was asked for.
+        reference: String,
+        /// The digest of its manifest.
+        digest: Digest,
+    },
+    /// A broken body goes on where it stopped.
+    Resumed {
+        /// The first byte of the new body.
+        at: u64,
+    },
+    /// A request failed and is made again.
+    Retrying {
+        /// What went wrong.
+        reason: String,
+        /// How long until the next try.
+        wait: Duration,
+    },
+    /// A blob is about to be fetched.
+    Started {
+        /// The blob.
+        digest: Digest,
+        /// Its size in bytes, where it is known.
+        size: Option<u64>,
+    },
+    /// Nothing moves, and this is why.
+    Waiting {
+        /// What is being waited for.
+        reason: String,
+    },
+    /// Something the user should know that stops nothing.
+    Warning {
+        /// One sentence, without secrets.
+        text: String,
+    },
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Blind;
+
+impl Observer for Blind {
+    fn notice(&self, _event: &Event) {}
+}

@@ -1,0 +1,13 @@
+//! Whether a failed request is made again, and when.
+//!
+//! [`judge`] decides, a loop obeys; a [`Budget`] is what one piece of work may
+//! spend. It counts tries without progress: a long download over a poor line may
+//! break as often as it likes, as long as every piece brings new bytes.
+
+mod budget;
+mod judge;
+mod policy;
+
+pub use budget::Budget;
+pub use judge::{Outcome, Verdict, judge, retry_after};
+pub use policy::Policy;

@@ -1,0 +1,70 @@
+//! What is asked of a source, beyond the name of the blob.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::observe::{Blind, Observer};
+use crate::retry::{Budget, Policy};
+
+/// The name of a place that bytes came from, such as a mirror of a registry.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(Arc<str>);
+
+impl EndpointId {
+    /// Names an endpoint; the text holds no secret.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which part of a blob is wanted, and on what terms.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Ask {
+    /// The bytes wanted; an end of `u64::MAX` is the blob's end, wherever that is.
+    pub window: Range<u64>,
+    /// Endpoints that gave wrong bytes and are not to be asked again.
+    pub avoid: Vec<EndpointId>,
+    /// What may be spent on failures: one budget a blob, for all who work on it.
+    pub budget: Arc<Budget>,
+    /// Who is told of waits and retries, which happen below the source.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Ask {
+    /// Asks for the whole blob, from its first byte on.
+    pub fn whole(budget: Arc<Budget>, observer: Arc<dyn Observer>) -> Self {
+        Self { window: 0..u64::MAX, avoid: Vec::new(), budget, observer }
+    }
+
+    /// Asks for a window of it instead.
+    #[must_use]
+    pub fn window(mut self, window: Range<u64>) -> Self {
+        self.window = window;
+        self
+    }
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self::whole(Arc::new(Budget::new(Policy::default(), None)), Arc::new(Blind))
+    }
+}

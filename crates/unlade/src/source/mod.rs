@@ -1,0 +1,49 @@
+//! Places that content can be read from.
+//!
+//! [`Source`] is for those who write such a place: two methods, and nothing is
+//! promised about the bytes. [`SourceExt`] is for those who read from one: its
+//! methods verify, and have the short names. [`Catalog`] and [`Store`] are what
+//! some places can do besides.
+
+mod ask;
+mod body;
+mod catalog;
+mod document;
+mod ext;
+pub mod memory;
+
+use std::fmt::{Debug, Display};
+
+use async_trait::async_trait;
+
+pub use ask::{Ask, EndpointId};
+pub use body::{Body, Chunks, VerifyingBody};
+pub use catalog::{Catalog, Store};
+pub use document::Document;
+pub use ext::SourceExt;
+
+use crate::error::Result;
+use crate::spec::descriptor::Content;
+use crate::spec::manifest::RawManifest;
+use crate::spec::reference::Selector;
+
+/// A place that the manifests and blobs of one repository can be read from.
+///
+/// `Display` names the place as a user would write it.
+///
+/// # Errors
+///
+/// What does not exist is [`NotFound`](crate::ErrorKind::NotFound). A place that
+/// cannot be reached, after the retries that the [`Ask`]'s budget allows, is
+/// [`Unavailable`](crate::ErrorKind::Unavailable).
+#[async_trait]
+pub trait Source: Debug + Display + Send + Sync + 'static {
+    /// Reads a manifest as the place has it; the bytes may be anything.
+    async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest>;
+
+    /// Opens a window of a blob; the bytes may be anything, and may end anywhere.
+    ///
+    /// The body says where it begins: a place that cannot begin where it was asked
+    /// to begins earlier, and never later.
+    async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body>;
+}
