@@ -40,7 +40,11 @@ impl Cancel {
 
     /// Fails with [`ErrorKind::Interrupted`] once stopping was asked for.
     pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(interrupted()) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(interrupted())
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until stopping is asked for; may be dropped at any time.

@@ -171,7 +171,12 @@ pub enum Advice {
 impl Error {
     /// Makes an error that says what was tried, on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), context: Context::default(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            context: Context::default(),
+            source: None,
+        }))
     }
 
     /// Makes an error of kind [`ErrorKind::Io`] around what the system said.
@@ -203,6 +208,14 @@ impl Error {
     #[must_use]
     pub fn advise(self, advice: Advice) -> Self {
         self.with(|context| context.advice = Some(advice))
+    }
+
+    /// Wraps the error in what it made impossible; kind and context stay.
+    #[must_use]
+    pub fn making(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind(), message)
+            .with(|context| *context = self.0.context.clone())
+            .caused_by(self)
     }
 
     /// Says whose fault it is.

@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Takes disk images and other artifacts out of OCI registries.
+
+pub mod cancel;
+pub mod error;
+pub mod observe;
+pub mod retry;
+pub mod source;
+pub mod spec;
+pub mod verify;
+
+pub use error::{Error, ErrorKind, Result};

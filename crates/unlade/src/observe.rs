@@ -28,6 +28,11 @@ pub enum Event {
         /// The place they come from now.
         endpoint: String,
     },
+    /// The unfinished part of a download was removed: nothing of it is left.
+    PartialRemoved {
+        /// The file that was removed.
+        path: String,
+    },
     /// A reference was resolved to a manifest.
     Resolved {
         /// The reference as it was asked for.
@@ -64,6 +69,23 @@ pub enum Event {
         /// One sentence, without secrets.
         text: String,
     },
+}
+
+impl Event {
+    /// Returns the event's name in progress lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Committed { .. } => "committed",
+            Self::EndpointChanged { .. } => "endpoint_changed",
+            Self::PartialRemoved { .. } => "partial_removed",
+            Self::Resolved { .. } => "resolved",
+            Self::Resumed { .. } => "resumed",
+            Self::Retrying { .. } => "retrying",
+            Self::Started { .. } => "started",
+            Self::Waiting { .. } => "waiting",
+            Self::Warning { .. } => "warning",
+        }
+    }
 }
 
 /// Watches nothing.

@@ -34,7 +34,12 @@ pub struct Body {
 impl Body {
     /// Describes bytes that begin at the window's start.
     pub fn new(window: Range<u64>, total: Option<u64>, origin: EndpointId, chunks: Chunks) -> Self {
-        Self { window, total, origin, chunks }
+        Self {
+            window,
+            total,
+            origin,
+            chunks,
+        }
     }
 }
 
@@ -59,14 +64,20 @@ impl VerifyingBody {
     /// Wraps the chunks of a whole blob.
     pub fn new(content: &Content, chunks: Chunks) -> Self {
         let ticket = Ticket::new();
-        Self { chunks, verifier: Verifier::begin(content, &ticket), ticket }
+        Self {
+            chunks,
+            verifier: Verifier::begin(content, &ticket),
+            ticket,
+        }
     }
 
     /// Returns the next bytes, which are not verified yet, or `None` at the end.
     ///
     /// May be dropped between two chunks, never to be called again.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let Some(chunk) = self.chunks.next().await.transpose()? else { return Ok(None) };
+        let Some(chunk) = self.chunks.next().await.transpose()? else {
+            return Ok(None);
+        };
         self.verifier.absorb(&chunk)?;
         Ok(Some(chunk))
     }
@@ -85,6 +96,8 @@ impl VerifyingBody {
 
 impl fmt::Debug for VerifyingBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingBody").field("verifier", &self.verifier).finish_non_exhaustive()
+        f.debug_struct("VerifyingBody")
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
     }
 }

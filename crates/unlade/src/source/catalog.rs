@@ -20,7 +20,11 @@ pub trait Catalog: Source {
     fn tags(&self) -> BoxStream<'_, Result<String>>;
 
     /// Lists the manifests whose `subject` is the given one, of one artifact type if it is named.
-    fn referrers<'a>(&'a self, subject: &'a Digest, artifact_type: Option<&'a str>) -> BoxStream<'a, Result<Descriptor>>;
+    fn referrers<'a>(
+        &'a self,
+        subject: &'a Digest,
+        artifact_type: Option<&'a str>,
+    ) -> BoxStream<'a, Result<Descriptor>>;
 }
 
 /// A source that content can be put into; what it takes in is verified first.

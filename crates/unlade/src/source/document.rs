@@ -53,22 +53,44 @@ impl Document {
     /// [`ErrorKind::Malformed`] for what is no manifest, [`ErrorKind::Unsupported`] for schema 1.
     pub fn parse(&self) -> Result<Manifest> {
         Manifest::parse(&self.raw).map_err(|cause| {
-            let kind = if cause.is_unsupported() { ErrorKind::Unsupported } else { ErrorKind::Malformed };
+            let kind = if cause.is_unsupported() {
+                ErrorKind::Unsupported
+            } else {
+                ErrorKind::Malformed
+            };
             Error::new(kind, format!("the manifest {} cannot be used", self.digest)).caused_by(cause)
         })
+    }
+
+    /// Describes the document as a referrer, if it speaks of that subject: with the artifact's type and the
+    /// document's own annotations.
+    ///
+    /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
+    pub fn referrer_of(&self, subject: &Digest) -> Option<Descriptor> {
+        let manifest = self.parse().ok()?;
+        manifest.subject().filter(|found| found.digest == *subject)?;
+        let mut descriptor = self.descriptor();
+        descriptor.artifact_type = manifest.effective_artifact_type().cloned();
+        descriptor.annotations = manifest.annotations().clone();
+        Some(descriptor)
     }
 
     /// Describes the document: media type, digest and size.
     pub fn descriptor(&self) -> Descriptor {
         let media_type = self.parse().ok().map(|manifest| manifest.media_type());
         // A document that is no manifest still has the type that it was declared as.
-        let media_type = media_type.or_else(|| self.raw.media_type.clone()).unwrap_or_else(MediaType::octet_stream);
+        let media_type = media_type
+            .or_else(|| self.raw.media_type.clone())
+            .unwrap_or_else(MediaType::octet_stream);
         Descriptor::new(media_type, self.digest.clone(), self.raw.bytes.len() as u64)
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document").field("digest", &self.digest).field("size", &self.raw.bytes.len()).finish()
+        f.debug_struct("Document")
+            .field("digest", &self.digest)
+            .field("size", &self.raw.bytes.len())
+            .finish()
     }
 }

@@ -41,7 +41,10 @@ impl Memory {
     pub fn insert(&self, bytes: impl Into<Bytes>) -> Content {
         let bytes = bytes.into();
         let digest = verify::digest_of(Algorithm::Sha256, &bytes);
-        let content = Content { digest: digest.clone(), size: Some(bytes.len() as u64) };
+        let content = Content {
+            digest: digest.clone(),
+            size: Some(bytes.len() as u64),
+        };
         self.contents().blobs.insert(digest, bytes);
         content
     }
@@ -72,12 +75,17 @@ impl Source for Memory {
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
         let found = self.contents().blobs.get(&blob.digest).cloned();
-        let bytes = found
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{self} has no blob {}", blob.digest)))?;
+        let bytes =
+            found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{self} has no blob {}", blob.digest)))?;
         let total = bytes.len() as u64;
         let window = ask.window.start.min(total)..ask.window.end.min(total);
-        let range = usize::try_from(window.start).unwrap_or(usize::MAX)..usize::try_from(window.end).unwrap_or(usize::MAX);
-        let chunk = if range.is_empty() { Bytes::new() } else { bytes.slice(range) };
+        let range =
+            usize::try_from(window.start).unwrap_or(usize::MAX)..usize::try_from(window.end).unwrap_or(usize::MAX);
+        let chunk = if range.is_empty() {
+            Bytes::new()
+        } else {
+            bytes.slice(range)
+        };
         let chunks = stream::once(async move { Ok(chunk) }).boxed();
         Ok(Body::new(window, Some(total), EndpointId::new("memory"), chunks))
     }
@@ -94,7 +102,11 @@ impl Catalog for Memory {
         stream::iter(tags).boxed()
     }
 
-    fn referrers<'a>(&'a self, subject: &'a Digest, artifact_type: Option<&'a str>) -> BoxStream<'a, Result<Descriptor>> {
+    fn referrers<'a>(
+        &'a self,
+        subject: &'a Digest,
+        artifact_type: Option<&'a str>,
+    ) -> BoxStream<'a, Result<Descriptor>> {
         let contents = self.contents();
         let referrers: Vec<_> = contents
             .manifests
@@ -102,7 +114,8 @@ impl Catalog for Memory {
             .filter_map(|(digest, raw)| {
                 let document = Document::verify(raw.clone(), &Selector::Digest(digest.clone())).ok()?;
                 document.referrer_of(subject).filter(|found| {
-                    artifact_type.is_none_or(|wanted| found.artifact_type.as_ref().is_some_and(|a| a.as_str() == wanted))
+                    artifact_type
+                        .is_none_or(|wanted| found.artifact_type.as_ref().is_some_and(|a| a.as_str() == wanted))
                 })
             })
             .map(Ok)

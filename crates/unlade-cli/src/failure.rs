@@ -1,0 +1,199 @@
+//! What a failure looks like: exit code, chain, hint.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use unlade::error::Advice;
+use unlade::{Error, ErrorKind};
+
+/// Returns the exit code of a kind of error.
+pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::InvalidInput => 2,
+        ErrorKind::NotFound => 3,
+        ErrorKind::Denied | ErrorKind::Unauthorized => 4,
+        ErrorKind::Mismatch => 5,
+        ErrorKind::RateLimited | ErrorKind::Tls | ErrorKind::Unavailable => 6,
+        ErrorKind::Device | ErrorKind::Exists | ErrorKind::Io | ErrorKind::Locked | ErrorKind::NoSpace => 7,
+        ErrorKind::Ambiguous | ErrorKind::NoCandidate => 8,
+        ErrorKind::Untrusted => 9,
+        ErrorKind::Interrupted => 130,
+        _ => 1,
+    }
+}
+
+/// Prints the error and its chain to stderr, and as a document to stdout if one was asked for.
+pub(crate) fn report(error: &Error, json: bool) -> u8 {
+    let code = exit_code(error.kind());
+    let mut text = String::new();
+    for (depth, message) in error.chain().iter().enumerate() {
+        text.push_str(if depth == 0 { "error: " } else { "  caused by: " });
+        text.push_str(&clean(message));
+        text.push('\n');
+    }
+    let context = error.context();
+    for known in context.registry_errors.iter().take(4) {
+        text.push_str(&format!("  the registry says: {}\n", clean(&known.to_string())));
+    }
+    for candidate in candidates(error) {
+        text.push_str(&format!("    {}\n", clean(candidate)));
+    }
+    if let Some(hint) = hint(error) {
+        text.push_str(&format!("hint: {}\n", clean(&hint)));
+    }
+    // Where stderr is gone too there is nobody left to tell; the exit code still says it.
+    drop(std::io::stderr().write_all(text.as_bytes()));
+    if json {
+        let document = document(error, code);
+        // The document is a courtesy: the exit code decides.
+        drop(writeln!(std::io::stdout(), "{document}"));
+    }
+    code
+}
+
+/// Describes the error as the contract's JSON document.
+pub(crate) fn document(error: &Error, code: u8) -> Value {
+    let context = error.context();
+    let chain: Vec<String> = error.chain().iter().map(|message| clean(message)).collect();
+    let (message, causes) = chain.split_first().expect("a chain begins with the error itself");
+    let mut fields = json!({
+        "kind": error.kind().to_string(),
+        "message": message,
+        "causes": causes,
+        "hint": hint(error),
+        "url": context.url.as_ref().map(ToString::to_string),
+        "status": context.status,
+        "attempts": context.attempts,
+        "exit_code": code,
+    });
+    if let Some(candidates) = Some(candidates(error)).filter(|list| !list.is_empty()) {
+        fields["candidates"] = json!(candidates);
+    }
+    if !context.registry_errors.is_empty() {
+        fields["registry_errors"] = json!(context.registry_errors);
+    }
+    if let Some(reference) = &context.reference {
+        fields["reference"] = json!(reference);
+    }
+    if let Some(elapsed) = context.elapsed {
+        fields["elapsed_seconds"] = json!(elapsed.as_secs_f64());
+    }
+    if let Some(wait) = context.retry_after {
+        fields["retry_after_seconds"] = json!(wait.as_secs());
+    }
+    json!({ "error": fields })
+}
+
+/// Returns what to do next, in the command's own words.
+pub(crate) fn hint(error: &Error) -> Option<String> {
+    let context = error.context();
+    if let Some(advice) = &context.advice {
+        return Some(advised(advice));
+    }
+    Some(match error.kind() {
+        ErrorKind::Denied => "check that this login may read the repository",
+        ErrorKind::Locked => "wait longer with --lock-timeout",
+        ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
+        ErrorKind::NotFound => "check the spelling of the repository and the tag",
+        ErrorKind::RateLimited => "come back later, or log in for a higher limit",
+        ErrorKind::Unauthorized => "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist",
+        ErrorKind::Unavailable => "check the network and the registry's name; --retries N tries longer",
+        _ => return None,
+    }
+    .to_owned())
+}
+
+fn advised(advice: &Advice) -> String {
+    match advice {
+        Advice::AllowNet(net) => format!("if the registry may lead there, allow it with --allow-net {net}"),
+        Advice::CertificateAuthority(host) => {
+            format!("give the certificate authority that signs for {host} with --ca-file FILE")
+        }
+        Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
+        Advice::Choose { by, .. } => format!("choose one by its {by}: `unlade blob REPO@DIGEST` gives one by digest"),
+        Advice::Credential(origin) => format!("check the login, which came from {origin}"),
+        Advice::FreeSpace(bytes) => format!(
+            "free {} there, or choose another place with -o",
+            crate::units::bytes(*bytes)
+        ),
+        Advice::NameOutput => "name the file with -o FILE".to_owned(),
+        Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
+        Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
+        Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
+        Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
+        Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
+        Advice::WriteDevice => "writing to a device is the job of `unlade write`".to_owned(),
+        _ => "see the documentation".to_owned(),
+    }
+}
+
+fn candidates(error: &Error) -> &[String] {
+    match &error.context().advice {
+        Some(Advice::Choose { candidates, .. }) => candidates,
+        _ => &[],
+    }
+}
+
+/// Removes what could steer a terminal: parts of a message may come from a server.
+fn clean(message: &str) -> String {
+    unlade::spec::text::sanitise(message).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_the_exit_code_of_the_table() {
+        let table: Vec<(ErrorKind, u8)> = ErrorKind::ALL.iter().map(|kind| (*kind, exit_code(*kind))).collect();
+        assert_eq!(
+            table,
+            [
+                (ErrorKind::Ambiguous, 8),
+                (ErrorKind::Denied, 4),
+                (ErrorKind::Device, 7),
+                (ErrorKind::Exists, 7),
+                (ErrorKind::Interrupted, 130),
+                (ErrorKind::InvalidInput, 2),
+                (ErrorKind::Io, 7),
+                (ErrorKind::Locked, 7),
+                (ErrorKind::Malformed, 1),
+                (ErrorKind::Mismatch, 5),
+                (ErrorKind::NoCandidate, 8),
+                (ErrorKind::NoSpace, 7),
+                (ErrorKind::NotFound, 3),
+                (ErrorKind::PeerMisbehaved, 1),
+                (ErrorKind::RateLimited, 6),
+                (ErrorKind::Rejected, 1),
+                (ErrorKind::Tls, 6),
+                (ErrorKind::TooLarge, 1),
+                (ErrorKind::Unauthorized, 4),
+                (ErrorKind::Unavailable, 6),
+                (ErrorKind::Unsupported, 1),
+                (ErrorKind::Untrusted, 9),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_document_has_the_contracts_keys() {
+        let error = Error::new(ErrorKind::NotFound, "no such tag").with(|context| context.status = Some(404));
+        let document = document(&error, 3);
+        let keys: Vec<&String> = document["error"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            [
+                "attempts",
+                "causes",
+                "exit_code",
+                "hint",
+                "kind",
+                "message",
+                "status",
+                "url"
+            ]
+        );
+        assert_eq!(document["error"]["kind"], "NotFound");
+    }
+}

@@ -1,0 +1,53 @@
+//! What goes to stdout: data alone.
+
+use std::io::{self, Write as _};
+
+use serde_json::{Map, Value, json};
+use unlade::spec::descriptor::Descriptor;
+use unlade::spec::text::sanitise;
+use unlade::{Error, Result};
+
+/// Writes bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Error::io("cannot write to stdout", error))
+}
+
+/// Writes one line.
+pub(crate) fn line(text: &str) -> Result<()> {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Writes a JSON document.
+pub(crate) fn document(value: &Value) -> Result<()> {
+    line(&value.to_string())
+}
+
+/// Describes a descriptor with the contract's keys.
+pub(crate) fn descriptor(descriptor: &Descriptor) -> Value {
+    let mut fields = Map::new();
+    fields.insert("media_type".to_owned(), json!(sanitise(descriptor.media_type.as_str())));
+    fields.insert("digest".to_owned(), json!(descriptor.digest.to_string()));
+    fields.insert("size".to_owned(), json!(descriptor.size));
+    if let Some(artifact_type) = &descriptor.artifact_type {
+        fields.insert("artifact_type".to_owned(), json!(sanitise(artifact_type.as_str())));
+    }
+    if let Some(title) = descriptor.title() {
+        fields.insert("title".to_owned(), json!(sanitise(title)));
+    }
+    if !descriptor.annotations.is_empty() {
+        let annotations: Map<String, Value> = descriptor
+            .annotations
+            .iter()
+            .map(|(key, value)| (sanitise(key).into_owned(), json!(sanitise(value))))
+            .collect();
+        fields.insert("annotations".to_owned(), Value::Object(annotations));
+    }
+    if let Some(platform) = &descriptor.platform {
+        fields.insert("platform".to_owned(), json!(sanitise(&platform.to_string())));
+    }
+    Value::Object(fields)
+}

@@ -1,0 +1,127 @@
+//! Durations, sizes and rates as people write them.
+
+use std::time::Duration;
+
+/// Reads `500ms`, `2s`, `1m`, `1h`; a bare number is seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("expected a duration such as 500ms, 2s or 1m".to_owned()),
+    };
+    scaled(number, milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "expected a duration such as 500ms, 2s or 1m".to_owned())
+}
+
+/// Reads `1000`, `64K`, `1MiB`, `2G`; units are powers of 1024, but `KB`, `MB`, `GB` of 1000.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text.strip_suffix("/s").unwrap_or(text));
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "ki" | "kib" => 1 << 10,
+        "m" | "mi" | "mib" => 1 << 20,
+        "g" | "gi" | "gib" => 1 << 30,
+        "t" | "ti" | "tib" => 1 << 40,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return Err("expected a size such as 1000, 64K or 1MiB".to_owned()),
+    };
+    scaled(number, factor).ok_or_else(|| "expected a size such as 1000, 64K or 1MiB".to_owned())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+/// Multiplies a decimal number, of up to three places after the point, without rounding whole numbers.
+fn scaled(number: &str, factor: u64) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
+    let thousandths = format!("{part:0<3}").parse::<u64>().ok()?;
+    whole.checked_add(factor.checked_mul(thousandths)? / 1000)
+}
+
+/// Writes a number of bytes for people.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let exponent = (count.ilog2() / 10).min(4);
+    // At most 2^64 / 2^10: the error of the division is far below the one digit shown.
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    let value = count as f64 / (1_u64 << (10 * exponent)) as f64;
+    format!("{value:.1} {}", UNITS[exponent as usize - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        for (text, expected) in [
+            ("500ms", Some(500)),
+            ("2s", Some(2000)),
+            ("2", Some(2000)),
+            ("1m", Some(60_000)),
+            ("1.5s", Some(1500)),
+            ("0", Some(0)),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1d", None),
+            ("1e3s", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615h", None),
+        ] {
+            assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_sizes() {
+        for (text, expected) in [
+            ("1000", Some(1000)),
+            ("64K", Some(64 << 10)),
+            ("1MiB", Some(1 << 20)),
+            ("1.5M", Some(3 << 19)),
+            ("2MB", Some(2_000_000)),
+            ("1 GiB", Some(1 << 30)),
+            ("20MiB/s", Some(20 << 20)),
+            ("1X", None),
+            ("M", None),
+            (".5M", None),
+            ("17000000T", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn writes_bytes_for_people() {
+        for (count, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (41_943_040, "40.0 MiB"),
+        ] {
+            assert_eq!(bytes(count), expected);
+        }
+        assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
+    }
+}

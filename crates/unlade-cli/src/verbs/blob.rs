@@ -1,0 +1,28 @@
+//! `unlade blob`.
+
+use unlade::spec::descriptor::Content;
+use unlade::target::Target;
+use unlade::target::writer::WriterTarget;
+use unlade::{Error, ErrorKind, Result};
+
+use super::reference;
+use crate::options;
+use crate::session::Session;
+
+pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()> {
+    let reference = reference(&options.reference)?;
+    let Some(digest) = reference.digest().cloned() else {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("{reference} names no blob: add its digest, REPO@sha256:…"),
+        ));
+    };
+    let client = session.client();
+    let source = client.source(&reference)?;
+    let target = WriterTarget::new("stdout", Box::new(std::io::stdout()));
+    let download = client.download(source, Content { digest, size: None }, session.display().counters());
+    download
+        .into_target(Target::Ordered(Box::new(target), None))
+        .await
+        .map(drop)
+}

@@ -1,0 +1,61 @@
+//! The verbs, one a file.
+
+mod blob;
+mod digest;
+mod manifest;
+mod pull;
+mod serve;
+
+use unlade::image::Selection;
+use unlade::spec::platform::PlatformSpec;
+use unlade::spec::reference::Reference;
+use unlade::{Error, ErrorKind, Result};
+
+use crate::options::{Choice, Verb};
+use crate::session::Session;
+
+/// Runs a verb.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
+    match verb {
+        Verb::Blob(options) => blob::run(&options, session).await,
+        Verb::Digest(options) => digest::run(&options, session).await,
+        Verb::Manifest(options) => manifest::run(&options, session).await,
+        Verb::Pull(options) => pull::run(&options, session).await,
+        Verb::Serve(options) => serve::run(&options, session).await,
+    }
+}
+
+/// Reads a reference; the message shows the offending place.
+fn reference(text: &str) -> Result<Reference> {
+    text.parse::<Reference>().map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("the reference cannot be used: {error}\n{}", error.caret()),
+        )
+    })
+}
+
+/// Reads the options that choose among manifests.
+fn selection(choice: &Choice) -> Result<Selection> {
+    let mut platform = match choice.platform.as_deref() {
+        Some("host") => host(),
+        Some(text) => text.parse::<PlatformSpec>().map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("the platform {text:?} cannot be used")).caused_by(error)
+        })?,
+        None => PlatformSpec::default(),
+    };
+    if choice.platform.is_none() {
+        platform.architecture.clone_from(&choice.arch);
+        platform.os.clone_from(&choice.os);
+        platform.variant.clone_from(&choice.variant);
+    }
+    Ok(Selection::platform(platform))
+}
+
+/// Returns the platform that this program was built for.
+fn host() -> PlatformSpec {
+    let mut platform = PlatformSpec::default();
+    platform.architecture = Some(std::env::consts::ARCH.to_owned());
+    platform.os = Some(std::env::consts::OS.to_owned());
+    platform
+}

@@ -1,0 +1,134 @@
+//! A reference resolved: a manifest and its layers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::image;
+use crate::source::{Document, Source};
+use crate::spec::descriptor::{Content, Descriptor};
+use crate::spec::manifest::ImageManifest;
+use crate::spec::reference::Reference;
+use crate::target::Target;
+use crate::target::file::{self, FileOptions, FileTarget};
+use crate::transfer::{Delivery, Progress};
+
+/// The manifest of one artifact, verified, and where its blobs are.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    client: Client,
+    reference: Reference,
+    source: Arc<dyn Source>,
+    document: Document,
+    manifest: ImageManifest,
+}
+
+/// The download of one artifact's one layer.
+#[derive(Debug)]
+#[must_use = "nothing is downloaded before it is given a target"]
+pub struct ArtifactDownload<'a> {
+    artifact: &'a Artifact,
+    layer: &'a Descriptor,
+    options: FileOptions,
+    progress: Arc<Progress>,
+}
+
+impl Artifact {
+    pub(crate) fn new(
+        client: Client,
+        reference: Reference,
+        source: Arc<dyn Source>,
+        document: Document,
+        manifest: ImageManifest,
+    ) -> Self {
+        Self { client, reference, source, document, manifest }
+    }
+
+    /// Returns the reference as it was asked for.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// Returns the manifest as received.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Returns the manifest as read.
+    pub fn manifest(&self) -> &ImageManifest {
+        &self.manifest
+    }
+
+    /// Returns the place that the blobs are read from.
+    pub fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
+    /// Chooses the layer that a download takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Ambiguous`](crate::ErrorKind::Ambiguous) if there are several,
+    /// [`NoCandidate`](crate::ErrorKind::NoCandidate) if there is none.
+    pub fn layer(&self) -> Result<&Descriptor> {
+        image::layer(&self.manifest)
+            .map_err(|error| error.with(|context| context.reference = Some(self.reference.to_string())))
+    }
+
+    /// Prepares the download of the layer.
+    ///
+    /// # Errors
+    ///
+    /// As [`layer`](Self::layer).
+    pub fn download(&self) -> Result<ArtifactDownload<'_>> {
+        Ok(ArtifactDownload {
+            artifact: self,
+            layer: self.layer()?,
+            options: FileOptions::default(),
+            progress: Arc::default(),
+        })
+    }
+}
+
+impl ArtifactDownload<'_> {
+    /// Sets how files are written.
+    pub fn options(mut self, options: FileOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sets where bytes are counted.
+    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Downloads into a file: `path` names it, or a folder in which it gets its title;
+    /// without a path it gets its title in the current folder.
+    ///
+    /// The file appears under its name only after size and digest matched; what was
+    /// there before stays until then.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch`](crate::ErrorKind::Mismatch) if the bytes are not the layer's,
+    /// [`Exists`](crate::ErrorKind::Exists) if the name came from the publisher and is taken,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a path that is no file,
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) once the retries are spent.
+    pub async fn into_file(self, path: Option<&Path>) -> Result<Delivery> {
+        let place = file::resolve(path, self.layer.title())?;
+        let target = FileTarget::new(place, self.options.clone());
+        self.into_target(Target::Positioned(Box::new(target))).await
+    }
+
+    /// Downloads into any target.
+    pub async fn into_target(self, target: Target) -> Result<Delivery> {
+        let client = &self.artifact.client;
+        client
+            .download(Arc::clone(&self.artifact.source), Content::from(self.layer), self.progress)
+            .into_target(target)
+            .await
+            .map_err(|error| error.with(|context| context.reference = Some(self.artifact.reference.to_string())))
+    }
+}

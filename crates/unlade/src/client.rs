@@ -1,0 +1,218 @@
+//! The client: where the parts come together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::artifact::Artifact;
+use crate::auth::Keychain;
+use crate::cancel::Cancel;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::image::{self, Selection};
+use crate::layout::Layout;
+use crate::observe::{Blind, Event, Observer};
+use crate::registry::{Registries, Remote};
+use crate::retry::Policy;
+use crate::site::SystemRoots;
+use crate::source::{Document, Source, SourceExt as _};
+use crate::spec::descriptor::Content;
+use crate::spec::manifest::Manifest;
+use crate::spec::reference::{Place, Reference, Selector};
+use crate::transfer::{Download, Progress};
+use crate::transport::{Pool, RootLoader, Transport};
+
+/// An index in an index in an index: real ones nest two deep, and a chain without end is an attack.
+const MAX_NESTING: usize = 8;
+
+/// Reads from registries and layouts. Clones share connections, tokens and settings.
+#[derive(Clone)]
+pub struct Client {
+    config: Arc<Config>,
+    registries: Arc<Registries>,
+    observer: Arc<dyn Observer>,
+    cancel: Cancel,
+}
+
+/// Puts a [`Client`] together.
+#[derive(Debug)]
+pub struct ClientBuilder {
+    config: Config,
+    credentials: Keychain,
+    observer: Arc<dyn Observer>,
+    cancel: Cancel,
+    transport: Option<Arc<dyn Transport>>,
+    roots: Arc<dyn RootLoader>,
+}
+
+impl Client {
+    /// Begins with the defaults: no credentials, the system's certificate authorities.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            config: Config::default(),
+            credentials: Keychain::default(),
+            observer: Arc::new(Blind),
+            cancel: Cancel::new(),
+            transport: None,
+            roots: Arc::new(SystemRoots),
+        }
+    }
+
+    /// Opens the place that a reference names; no request is made to a registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a folder that is no layout.
+    pub fn source(&self, reference: &Reference) -> Result<Arc<dyn Source>> {
+        Ok(match reference.place() {
+            Place::Layout(path) => Arc::new(Layout::open(path)?),
+            Place::Registry(repository) => {
+                Arc::new(Remote::open(Arc::clone(&self.registries), repository.clone(), Arc::clone(&self.observer))?)
+            }
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{reference} is a layout in a tar, which this version does not read"),
+                ));
+            }
+        })
+    }
+
+    /// Reads the manifest that a reference names, or the one in its index that fits the selection.
+    ///
+    /// An index is returned as it is unless a platform is asked for.
+    pub async fn manifest(&self, reference: &Reference, selection: &Selection) -> Result<Document> {
+        let source = self.source(reference)?;
+        let root = self.root(source.as_ref(), reference).await?;
+        if *selection == Selection::default() { Ok(root) } else { self.descend(source.as_ref(), root, selection).await }
+    }
+
+    /// Resolves a reference to the manifest of one artifact.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Ambiguous`] and [`ErrorKind::NoCandidate`] if an index does not lead to
+    /// exactly one manifest; [`ErrorKind::Malformed`] for what is no manifest.
+    pub async fn artifact(&self, reference: &Reference, selection: &Selection) -> Result<Artifact> {
+        let source = self.source(reference)?;
+        let root = self.root(source.as_ref(), reference).await?;
+        let document = self.descend(source.as_ref(), root, selection).await.map_err(|error| named(error, reference))?;
+        let image = match document.parse()? {
+            Manifest::Image(image) => image,
+            _ => return Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact"))),
+        };
+        Ok(Artifact::new(self.clone(), reference.clone(), source, document, image))
+    }
+
+    /// Prepares the download of one blob of a source, with resume.
+    pub fn download(&self, source: Arc<dyn Source>, content: Content, progress: Arc<Progress>) -> Download {
+        Download {
+            source,
+            content,
+            policy: policy(&self.config),
+            lock_wait: self.config.lock_timeout,
+            cancel: self.cancel.clone(),
+            observer: Arc::clone(&self.observer),
+            progress,
+        }
+    }
+
+    async fn root(&self, source: &dyn Source, reference: &Reference) -> Result<Document> {
+        let document = self
+            .cancel
+            .guard(source.manifest(&reference.selector()))
+            .await
+            .map_err(|error| named(error, reference))?;
+        self.observer
+            .notice(&Event::Resolved { reference: reference.to_string(), digest: document.digest().clone() });
+        Ok(document)
+    }
+
+    async fn descend(&self, source: &dyn Source, root: Document, selection: &Selection) -> Result<Document> {
+        let mut document = root;
+        for _ in 0..MAX_NESTING {
+            let Manifest::Index(index) = document.parse()? else { return Ok(document) };
+            let chosen = image::manifest(&index, selection)?;
+            let selector = Selector::Digest(chosen.digest.clone());
+            document = self.cancel.guard(source.manifest(&selector)).await?;
+            let size = document.raw().bytes.len() as u64;
+            if size != chosen.size {
+                return Err(Error::new(
+                    ErrorKind::Mismatch,
+                    format!("the manifest {} has {size} bytes where the index promises {}", chosen.digest, chosen.size),
+                ));
+            }
+        }
+        Err(Error::new(ErrorKind::Malformed, format!("indexes are nested more than {MAX_NESTING} deep")))
+    }
+}
+
+impl ClientBuilder {
+    /// Sets how the client behaves.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets where credentials come from.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Keychain) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Sets who is told what happens.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Sets the request to stop that everything the client does obeys.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Replaces the HTTP connections.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Replaces the system's certificate authorities.
+    #[must_use]
+    pub fn roots(mut self, roots: Arc<dyn RootLoader>) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    /// Checks the settings and makes the client; no file is read and no request made.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for certificates that cannot be read and keys that do not fit.
+    pub fn build(self) -> Result<Client> {
+        let config = Arc::new(self.config);
+        let transport = self.transport.unwrap_or_else(|| Arc::new(Pool::new()));
+        let registries =
+            Registries::new(Arc::clone(&config), policy(&config), self.credentials, transport, self.roots)?;
+        Ok(Client { config, registries: Arc::new(registries), observer: self.observer, cancel: self.cancel })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy::default().with_retries(config.retries)
+}
+
+fn named(error: Error, reference: &Reference) -> Error {
+    error.with(|context| context.reference = Some(reference.to_string()))
+}

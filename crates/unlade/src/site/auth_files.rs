@@ -1,0 +1,129 @@
+//! Where docker and podman keep credentials.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Environment;
+use crate::auth::{AuthFileSource, NamedBy};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The largest file that is read: auth files of large sites have some 100 KiB.
+const MAX_FILE: u64 = 1 << 20;
+
+impl Environment {
+    /// Reads the auth files that exist, in the order in which they are asked.
+    ///
+    /// The option's file comes first, then `REGISTRY_AUTH_FILE`, containers' `auth.json`
+    /// in the runtime and the configuration folder, `DOCKER_AUTH_CONFIG` (a document, not
+    /// a file), and docker's `config.json` in `DOCKER_CONFIG` or the home folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the file that the option names cannot be read. Other
+    /// files that cannot be read are no error: they may decide nothing.
+    pub fn auth_files(&self, option: Option<&Path>) -> Result<Vec<AuthFileSource>> {
+        let mut found = Vec::new();
+        if let Some(path) = option {
+            let bytes = read(path).map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, format!("cannot read the auth file {}", path.display()))
+                    .caused_by(error)
+            })?;
+            found.push(AuthFileSource::new(path.display().to_string(), bytes, NamedBy::User));
+        }
+        if let Some(path) = self.variable("REGISTRY_AUTH_FILE") {
+            found.extend(discover(Path::new(path), NamedBy::User));
+        }
+        for path in self.containers_files() {
+            found.extend(discover(&path, NamedBy::Discovered));
+        }
+        if let Some(document) = self.variable("DOCKER_AUTH_CONFIG") {
+            let bytes = document.as_encoded_bytes().to_vec();
+            found.push(AuthFileSource::new("DOCKER_AUTH_CONFIG".to_owned(), bytes, NamedBy::User));
+        }
+        if let Some(folder) = self.docker_folder() {
+            found.extend(discover(&folder.join("config.json"), NamedBy::Discovered));
+        }
+        Ok(found)
+    }
+
+    fn containers_files(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let runtime = self
+            .folder("XDG_RUNTIME_DIR")
+            .map(|folder| folder.join("containers/auth.json"))
+            .unwrap_or_else(|| format!("/run/containers/{}/auth.json", rustix::process::geteuid().as_raw()).into());
+        let config = self.config_home().map(|folder| folder.join("containers/auth.json"));
+        std::iter::once(runtime).chain(config)
+    }
+
+    fn docker_folder(&self) -> Option<PathBuf> {
+        self.variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".docker")))
+    }
+}
+
+fn discover(path: &Path, named_by: NamedBy) -> Option<AuthFileSource> {
+    match read(path) {
+        Ok(bytes) => Some(AuthFileSource::new(path.display().to_string(), bytes, named_by)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!("cannot read the auth file {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_asked_in_the_documented_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "{}").unwrap();
+            path
+        };
+        let option = write("option.json");
+        let variable = write("variable.json");
+        write("run/containers/auth.json");
+        write("home/.config/containers/auth.json");
+        write("home/.docker/config.json");
+        let environment = Environment::from_iter([
+            ("REGISTRY_AUTH_FILE", variable.to_str().unwrap().to_owned()),
+            ("XDG_RUNTIME_DIR", folder.path().join("run").display().to_string()),
+            ("HOME", folder.path().join("home").display().to_string()),
+            ("DOCKER_AUTH_CONFIG", "{}".to_owned()),
+        ]);
+        let found = environment.auth_files(Some(&option)).unwrap();
+        let names: Vec<String> =
+            found.iter().map(|file| file.name().replace(&folder.path().display().to_string(), "")).collect();
+        assert_eq!(
+            names,
+            [
+                "/option.json",
+                "/variable.json",
+                "/run/containers/auth.json",
+                "/home/.config/containers/auth.json",
+                "DOCKER_AUTH_CONFIG",
+                "/home/.docker/config.json"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_the_option_names_must_exist() {
+        let error = Environment::default().auth_files(Some(Path::new("/nonexistent/auth.json"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+}

@@ -1,0 +1,16 @@
+//! The formats, without any I/O: what the OCI and Docker specifications define, as types of our own.
+//!
+//! Parsing is tolerant where real registries differ and strict where tolerance
+//! would be a hole; what is not known is kept.
+
+pub mod api_error;
+pub mod content_range;
+pub mod descriptor;
+pub mod digest;
+mod grammar;
+pub mod manifest;
+pub mod media_type;
+pub mod platform;
+pub mod reference;
+pub mod safe_url;
+pub mod text;

@@ -1,0 +1,235 @@
+//! Platforms: what an entry of an index is for, and what is asked for.
+//!
+//! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md>
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// The platform that an entry of an index names; what is missing is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Platform {
+    /// The architecture, by Go's names in well-behaved indexes.
+    #[serde(deserialize_with = "text")]
+    pub architecture: String,
+    /// The operating system; coreos-assembler puts the platform's name there.
+    #[serde(deserialize_with = "text")]
+    pub os: String,
+    /// The variant of the architecture, such as `v8`.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "text")]
+    pub variant: String,
+    /// The version of the operating system.
+    #[serde(
+        rename = "os.version",
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "text"
+    )]
+    pub os_version: String,
+    /// What the operating system must be able to do.
+    #[serde(
+        rename = "os.features",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "super::descriptor::list"
+    )]
+    pub os_features: Vec<String>,
+    /// What else is there.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Platform {
+    /// Says whether this is the `unknown/unknown` of attestations.
+    pub fn is_unknown(&self) -> bool {
+        self.architecture == "unknown" && self.os == "unknown"
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let os = if self.os.is_empty() { "*" } else { &self.os };
+        let architecture = if self.architecture.is_empty() {
+            "*"
+        } else {
+            &self.architecture
+        };
+        write!(f, "{os}/{architecture}")?;
+        if self.variant.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "/{}", self.variant)
+        }
+    }
+}
+
+/// Says whether two names mean the same architecture: `x86_64` and `amd64`,
+/// `aarch64` and `arm64` do; any other names must be equal.
+pub fn same_architecture(one: &str, other: &str) -> bool {
+    canonical(one) == canonical(other)
+}
+
+fn canonical(architecture: &str) -> &str {
+    match architecture {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// What is asked of a platform; what is not given is not compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PlatformSpec {
+    /// The architecture, aliases included.
+    pub architecture: Option<String>,
+    /// The operating system.
+    pub os: Option<String>,
+    /// The variant of the architecture.
+    pub variant: Option<String>,
+    /// The version of the operating system.
+    pub os_version: Option<String>,
+}
+
+/// Why a text is no platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a platform is written OS/ARCH or OS/ARCH/VARIANT")]
+#[non_exhaustive]
+pub struct PlatformError;
+
+impl PlatformSpec {
+    /// Says whether nothing is asked for.
+    pub fn is_any(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Says whether a platform is what is asked for. One that does not name its
+    /// architecture fits any; a variant or version that is asked for must be there.
+    pub fn matches(&self, platform: &Platform) -> bool {
+        let architecture = self
+            .architecture
+            .as_deref()
+            .is_none_or(|asked| platform.architecture.is_empty() || same_architecture(asked, &platform.architecture));
+        let fits = |asked: &Option<String>, found: &str| asked.as_deref().is_none_or(|asked| asked == found);
+        architecture
+            && fits(&self.os, &platform.os)
+            && fits(&self.variant, &platform.variant)
+            && fits(&self.os_version, &platform.os_version)
+    }
+}
+
+impl FromStr for PlatformSpec {
+    type Err = PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let well_formed = |part: &&str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        if !parts.iter().all(well_formed) {
+            return Err(PlatformError);
+        }
+        let (os, architecture, variant) = match parts.as_slice() {
+            [os, architecture] => (os, architecture, None),
+            [os, architecture, variant] => (os, architecture, Some((*variant).to_owned())),
+            _ => return Err(PlatformError),
+        };
+        Ok(Self {
+            architecture: Some((*architecture).to_owned()),
+            os: Some((*os).to_owned()),
+            variant,
+            os_version: None,
+        })
+    }
+}
+
+impl fmt::Display for PlatformSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
+        write!(f, "{}/{}", part(&self.os), part(&self.architecture))?;
+        if let Some(variant) = &self.variant {
+            write!(f, "/{variant}")?;
+        }
+        if let Some(version) = &self.os_version {
+            write!(f, " version {version}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a text; `null` and what is no text are as if they were not there.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        _ => String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(os: &str, architecture: &str, variant: &str) -> Platform {
+        Platform {
+            os: os.into(),
+            architecture: architecture.into(),
+            variant: variant.into(),
+            ..Platform::default()
+        }
+    }
+
+    #[test]
+    fn the_table_of_matches() {
+        let arch = |name: &str| PlatformSpec {
+            architecture: Some(name.into()),
+            ..PlatformSpec::default()
+        };
+        for (asked, found, expected) in [
+            (PlatformSpec::default(), platform("linux", "amd64", ""), true),
+            (arch("x86_64"), platform("linux", "amd64", ""), true),
+            (arch("amd64"), platform("qemu", "x86_64", ""), true),
+            (arch("aarch64"), platform("linux", "arm64", "v8"), true),
+            (arch("arm"), platform("linux", "arm64", ""), false),
+            (arch("amd64"), platform("linux", "", ""), true),
+            ("linux/arm64".parse().unwrap(), platform("qemu", "arm64", ""), false),
+            (
+                "linux/arm64/v8".parse().unwrap(),
+                platform("linux", "arm64", "v8"),
+                true,
+            ),
+            ("linux/arm64/v8".parse().unwrap(), platform("linux", "arm64", ""), false),
+        ] {
+            assert_eq!(asked.matches(&found), expected, "{asked} {found}");
+        }
+    }
+
+    #[test]
+    fn bad_platforms_are_refused() {
+        for text in ["", "linux", "linux/", "/amd64", "a/b/c/d", "li nux/amd64"] {
+            assert!(text.parse::<PlatformSpec>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fields_with_dots_are_read_and_unknown_ones_kept() {
+        let text = r#"{"architecture":"amd64","os":"windows","os.version":"10.0","os.features":["win32k"],"x":1}"#;
+        let platform: Platform = serde_json::from_str(text).unwrap();
+        assert_eq!(platform.os_version, "10.0");
+        assert_eq!(
+            serde_json::to_value(&platform).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
+    }
+
+    #[test]
+    fn null_is_nothing() {
+        let platform: Platform =
+            serde_json::from_str(r#"{"architecture":"amd64","os":null,"os.features":null}"#).unwrap();
+        assert_eq!(platform.to_string(), "*/amd64");
+    }
+}

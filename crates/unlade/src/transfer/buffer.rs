@@ -1,0 +1,101 @@
+//! Recycled buffers: their number is the memory that a download takes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The size of a buffer: large enough that a thread is woken 4,000 times a GiB, small
+/// enough that a buffer that was just filled is still in the cache when it is hashed.
+pub(super) const SIZE: usize = 256 << 10;
+
+/// So many buffers are on the way at most, 2 MiB in all.
+const COUNT: usize = 8;
+
+/// Buffers of [`SIZE`] bytes, handed out and taken back.
+#[derive(Debug, Clone)]
+pub(super) struct Buffers {
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+    permits: Arc<Semaphore>,
+}
+
+/// A buffer being filled.
+pub(super) struct Filling {
+    bytes: Vec<u8>,
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self { free: Arc::default(), permits: Arc::new(Semaphore::new(COUNT)) }
+    }
+
+    /// Waits until a buffer is free.
+    pub(super) async fn take(&self) -> Filling {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Filling {
+            bytes: free.unwrap_or_else(|| Vec::with_capacity(SIZE)),
+            free: Arc::clone(&self.free),
+            _permit: permit,
+        }
+    }
+}
+
+impl Filling {
+    /// Takes as much of the bytes as fits and returns how many those were.
+    pub(super) fn fill(&mut self, bytes: &[u8]) -> usize {
+        let fitting = bytes.len().min(SIZE - self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..fitting]);
+        fitting
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() == SIZE
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Hands the bytes on; the buffer comes back when the last of them are dropped.
+    pub(super) fn freeze(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Filling {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_buffers_than_that_are_on_the_way() {
+        let buffers = Buffers::new();
+        let mut held = Vec::new();
+        for _ in 0..COUNT {
+            let mut filling = buffers.take().await;
+            assert_eq!(filling.fill(&[7; SIZE + 1]), SIZE);
+            held.push(filling.freeze());
+        }
+        assert!(buffers.take().now_or_never().is_none());
+        held.pop();
+        assert!(buffers.take().await.is_empty());
+    }
+}

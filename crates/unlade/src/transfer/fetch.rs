@@ -1,0 +1,166 @@
+//! The one place that resumes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use futures_util::StreamExt as _;
+
+use super::{Progress, plan};
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Event, Observer};
+use crate::retry::{Budget, Outcome, Verdict, judge};
+use crate::source::{Ask, Chunks, EndpointId, Source};
+use crate::spec::descriptor::Content;
+
+/// The bytes of one blob, in order, whatever becomes of the connections they come over.
+///
+/// What comes is not verified.
+#[derive(Debug)]
+pub struct Fetch {
+    source: Arc<dyn Source>,
+    content: Content,
+    terms: Terms,
+    size: Option<u64>,
+    position: u64,
+    endpoints: Vec<EndpointId>,
+    open: Option<Open>,
+}
+
+/// On what terms a blob is fetched.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Terms {
+    /// What may be spent on failures.
+    pub budget: Arc<Budget>,
+    /// A request to stop.
+    pub cancel: Cancel,
+    /// Who is told of breaks and waits.
+    pub observer: Arc<dyn Observer>,
+    /// Where bytes are counted.
+    pub progress: Arc<Progress>,
+}
+
+struct Open {
+    chunks: Chunks,
+    /// Bytes at its head that were delivered before.
+    surplus: u64,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("surplus", &self.surplus).finish_non_exhaustive()
+    }
+}
+
+impl Fetch {
+    /// Begins at a blob's first byte; nothing is asked for yet.
+    pub fn new(source: Arc<dyn Source>, content: Content, terms: Terms) -> Self {
+        let size = content.size;
+        if let Some(size) = size {
+            terms.progress.set_total(size);
+        }
+        Self { source, content, terms, size, position: 0, endpoints: Vec::new(), open: None }
+    }
+
+    /// Returns the places that bytes came from so far.
+    pub fn endpoints(&self) -> &[EndpointId] {
+        &self.endpoints
+    }
+
+    /// Returns the next bytes, or `None` at the end of what the source gives.
+    ///
+    /// A break is mended by asking for the rest, as long as the budget lasts.
+    /// Dropping the future loses nothing but the bytes in flight.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] once the budget is spent, [`ErrorKind::Interrupted`] on request,
+    /// and what the source answers otherwise.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let cancel = self.terms.cancel.clone();
+        cancel.guard(self.advance()).await
+    }
+
+    async fn advance(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let open = match &mut self.open {
+                Some(open) => open,
+                None => self.reopen().await?,
+            };
+            match open.chunks.next().await {
+                Some(Ok(mut chunk)) => {
+                    self.terms.progress.add_fetched(chunk.len() as u64);
+                    let surplus = open.surplus.min(chunk.len() as u64);
+                    open.surplus -= surplus;
+                    chunk.advance(usize::try_from(surplus).expect("no more than the chunk's length"));
+                    if chunk.is_empty() {
+                        continue;
+                    }
+                    self.position += chunk.len() as u64;
+                    self.terms.budget.progress(chunk.len() as u64);
+                    return Ok(Some(chunk));
+                }
+                // A break behind the last byte takes nothing away: the digest decides.
+                Some(Err(_)) if self.size == Some(self.position) => return Ok(None),
+                Some(Err(error)) if error.kind() == ErrorKind::Unavailable => self.mend(error).await?,
+                Some(Err(error)) => return Err(error),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<&mut Open> {
+        let ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer))
+            .window(plan::remaining(self.position, self.size));
+        let body = self.source.open_unverified(&self.content, ask).await?;
+        let surplus = plan::surplus(self.position, &body.window)?;
+        self.size = plan::agree(self.size, body.total).map_err(|error| {
+            error.making(format!("{} from {} is not what was asked for", self.content.digest, body.origin))
+        })?;
+        if let Some(size) = self.size {
+            self.terms.progress.set_total(size);
+        }
+        if self.position > 0 {
+            self.terms.progress.add_resumed(self.position - surplus);
+            self.terms.observer.notice(&Event::Resumed { at: body.window.start });
+        }
+        if self.endpoints.last().is_some_and(|last| *last != body.origin) {
+            self.terms.observer.notice(&Event::EndpointChanged { endpoint: body.origin.to_string() });
+        }
+        if !self.endpoints.contains(&body.origin) {
+            self.endpoints.push(body.origin);
+        }
+        Ok(self.open.insert(Open { chunks: body.chunks, surplus }))
+    }
+
+    async fn mend(&mut self, error: Error) -> Result<()> {
+        self.open = None;
+        let budget = &self.terms.budget;
+        match judge(Outcome::Broken, budget.spend(), budget.policy(), fastrand::f64()) {
+            Verdict::Again(wait) => {
+                self.tell(&error, wait);
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            Verdict::GiveUp | Verdict::TooLong(_) => Err(self.broke_off(error)),
+        }
+    }
+
+    fn tell(&self, error: &Error, wait: Duration) {
+        tracing::info!(position = self.position, ?wait, "the body broke off: {}", error.chain().join(": "));
+        self.terms.observer.notice(&Event::Retrying { reason: error.chain().join(": "), wait });
+    }
+
+    fn broke_off(&self, error: Error) -> Error {
+        let size = self.size.map_or_else(|| "an unknown number".to_owned(), |size| size.to_string());
+        let tries = self.terms.budget.spent() + 1;
+        error
+            .making(format!(
+                "the download of {} broke off at byte {} of {size}, after {tries} tries",
+                self.content.digest, self.position
+            ))
+            .with(|context| context.attempts = u32::try_from(tries).unwrap_or(u32::MAX))
+    }
+}

@@ -1,0 +1,185 @@
+//! One blob into one target: network, hash and disk at the same time.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::buffer::Buffers;
+use super::disk::{self, Ending};
+use super::fetch::{Fetch, Terms};
+use super::hash::{self, Arrival};
+use super::Progress;
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Event, Observer};
+use crate::retry::{Budget, Policy};
+use crate::source::{EndpointId, Source};
+use crate::spec::descriptor::Content;
+use crate::target::{Job, Receipt, Target};
+use crate::verify::Verifier;
+
+/// So many chunks stand between two stages; the buffers bound their bytes.
+const DEPTH: usize = 4;
+
+/// A blob on its way from a source to a target.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Download {
+    /// Where the blob comes from.
+    pub source: Arc<dyn Source>,
+    /// The blob.
+    pub content: Content,
+    /// How failures are retried.
+    pub policy: Policy,
+    /// How long to wait for another process that fills the same target.
+    pub lock_wait: Duration,
+    /// A request to stop.
+    pub cancel: Cancel,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Where bytes are counted.
+    pub progress: Arc<Progress>,
+}
+
+/// A download that ended well.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// What was published.
+    pub receipt: Receipt,
+    /// Where the bytes came from; nowhere if the target held them already.
+    pub endpoints: Vec<EndpointId>,
+    /// How many bytes came over the network.
+    pub bytes_fetched: u64,
+    /// How many bytes were not fetched again thanks to a resume.
+    pub bytes_resumed: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Download {
+    /// Downloads into the target, verifies, and publishes.
+    ///
+    /// Dropping the future stops the download as a request to stop does; the
+    /// target is cleaned up by its own thread soon after.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Mismatch`] if the bytes are not the blob's, and whatever the source or the target
+    /// reports. The target is then as it was before.
+    pub async fn into_target(self, target: Target) -> Result<Delivery> {
+        let started = Instant::now();
+        let job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        let (ready_tx, ready) = oneshot::channel();
+        let (orders_tx, orders) = mpsc::channel(DEPTH);
+        let progress = Arc::clone(&self.progress);
+        let disk = stage("unlade-disk", move || disk::run(target, &job, &progress, ready_tx, orders))?;
+
+        let mut fetch = self.fetch();
+        let moved = match ready.await {
+            Ok(verifier) => self.run(&mut fetch, verifier, orders_tx).await,
+            // The target holds the blob already, or has an error of its own.
+            Err(_) => Ok(()),
+        };
+        let ending = finished(disk.await);
+        let receipt = self.verdict(moved, ending, &fetch)?;
+        Ok(Delivery {
+            receipt,
+            endpoints: fetch.endpoints().to_vec(),
+            bytes_fetched: self.progress.fetched(),
+            bytes_resumed: self.progress.resumed(),
+            elapsed: started.elapsed(),
+        })
+    }
+
+    fn fetch(&self) -> Fetch {
+        let terms = Terms {
+            budget: Arc::new(Budget::new(self.policy.clone(), self.content.size)),
+            cancel: self.cancel.clone(),
+            observer: Arc::clone(&self.observer),
+            progress: Arc::clone(&self.progress),
+        };
+        Fetch::new(Arc::clone(&self.source), self.content.clone(), terms)
+    }
+
+    /// Moves bytes from the network to the hash until one of them ends; returns the first error of the two.
+    async fn run(&self, fetch: &mut Fetch, verifier: Verifier, orders: mpsc::Sender<hash::Order>) -> Result<()> {
+        self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
+        let (arrivals, inbox) = mpsc::channel(DEPTH);
+        let progress = Arc::clone(&self.progress);
+        let hash = stage("unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
+        let fetched = pump(fetch, &arrivals).await;
+        if fetched.is_ok() {
+            // A hash that is gone has its reason, which is asked for below.
+            drop(arrivals.send(Arrival::End).await);
+        }
+        drop(arrivals);
+        finished(hash.await)?;
+        fetched
+    }
+
+    fn verdict(&self, moved: Result<()>, ending: Result<Ending>, fetch: &Fetch) -> Result<Receipt> {
+        match (moved, ending) {
+            (Err(error), _) if error.kind() == ErrorKind::Mismatch => Err(self.wrong_bytes(error, fetch)),
+            // The disk knows why the others stopped; only a break upstream comes before it.
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(Ending::Published(receipt))) => Ok(receipt),
+            (Ok(()), Ok(Ending::Suspended)) => Err(Error::new(ErrorKind::Interrupted, "the download was abandoned")),
+        }
+    }
+
+    fn wrong_bytes(&self, error: Error, fetch: &Fetch) -> Error {
+        let endpoints: Vec<&str> = fetch.endpoints().iter().map(EndpointId::as_str).collect();
+        let from = if endpoints.is_empty() { self.source.to_string() } else { endpoints.join(", ") };
+        error.making(format!("the bytes from {from} are not the blob {}", self.content.digest))
+    }
+}
+
+/// Copies what is fetched into recycled buffers: the HTTP library's own are free
+/// again at once, and the stages behind are woken rarely. Ends early if the hash is gone.
+async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()> {
+    let buffers = Buffers::new();
+    let mut filling = buffers.take().await;
+    while let Some(chunk) = fetch.next().await? {
+        let mut rest: &[u8] = &chunk;
+        while !rest.is_empty() {
+            let taken = filling.fill(rest);
+            rest = &rest[taken..];
+            if filling.is_full() {
+                let full = std::mem::replace(&mut filling, buffers.take().await);
+                if arrivals.send(Arrival::Chunk(full.freeze())).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    if !filling.is_empty() {
+        let last: Bytes = filling.freeze();
+        drop(arrivals.send(Arrival::Chunk(last)).await);
+    }
+    Ok(())
+}
+
+/// Runs a stage on a thread of its own; the receiver gets its outcome.
+fn stage<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<T>>> {
+    let (done, outcome) = oneshot::channel();
+    let run = move || {
+        // The future that waited may have been dropped: its work is ended all the same.
+        drop(done.send(work()));
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|error| Error::io("cannot start a thread", error))?;
+    Ok(outcome)
+}
+
+fn finished<T>(outcome: Result<Result<T>, oneshot::error::RecvError>) -> Result<T> {
+    outcome.unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "a thread of the download panicked")))
+}
