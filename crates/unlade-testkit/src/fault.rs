@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 
+pub(crate) use range::content_range;
+pub(crate) use redirect::LOOP;
 pub(crate) use step::{Here, Step, honest};
 
 /// The delay that a server asks for.
