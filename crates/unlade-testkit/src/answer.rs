@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     /// The whole content, of which the body is a part.
     pub(crate) whole: Option<Bytes>,
