@@ -48,7 +48,12 @@ impl Response {
 impl Client {
     /// Will ask the server at an address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, host: address.to_string(), headers: Vec::new(), tls: None }
+        Self {
+            address,
+            host: address.to_string(),
+            headers: Vec::new(),
+            tls: None,
+        }
     }
 
     /// Calls the server by another name, in `Host` and in TLS.
@@ -94,7 +99,10 @@ impl Client {
     ///
     /// When the connection fails before there is a status line and headers.
     pub fn send(&self, method: &str, target: &str, body: &[u8]) -> io::Result<Response> {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.host
+        );
         for (name, value) in &self.headers {
             head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
@@ -142,7 +150,9 @@ fn talk(mut stream: impl Read + Write, request: &[u8], method: &str) -> io::Resu
 }
 
 fn is_complete(answer: &[u8], method: &str) -> bool {
-    let Some((head, headers)) = head(answer) else { return false };
+    let Some((head, headers)) = head(answer) else {
+        return false;
+    };
     if method == "HEAD" || answer.starts_with(b"HTTP/1.1 204") {
         return true;
     }
@@ -169,13 +179,20 @@ fn head(answer: &[u8]) -> Option<(usize, Vec<(String, String)>)> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&answer[..end]).into_owned();
     let headers = text.lines().skip(1).filter_map(|line| line.split_once(':'));
-    Some((end + 4, headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()))
+    Some((
+        end + 4,
+        headers
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect(),
+    ))
 }
 
 fn unchunk(mut raw: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = raw.windows(2).position(|window| window == b"\r\n") {
-        let Ok(length) = usize::from_str_radix(&String::from_utf8_lossy(&raw[..end]), 16) else { break };
+        let Ok(length) = usize::from_str_radix(&String::from_utf8_lossy(&raw[..end]), 16) else {
+            break;
+        };
         let start = end + 2;
         body.extend_from_slice(&raw[start..raw.len().min(start + length)]);
         if length == 0 || raw.len() < start + length + 2 {

@@ -29,7 +29,9 @@ pub(crate) trait Desk: Send + Sync + 'static {
 pub(crate) fn serve(desk: &Arc<impl Desk>, scheme: &'static str, number: usize, mut wire: Wire) {
     // A client that breaks off, or fails the handshake, is nothing that a server could act upon.
     while let Ok(Some(line)) = RequestLine::read(&mut wire) {
-        let Ok(steps) = decide(desk.as_ref(), scheme, number, &mut wire, line) else { return };
+        let Ok(steps) = decide(desk.as_ref(), scheme, number, &mut wire, line) else {
+            return;
+        };
         match obey(wire, steps, desk.as_ref()) {
             Ok(Some(alive)) => wire = alive,
             Ok(None) | Err(_) => return,

@@ -88,7 +88,9 @@ impl LyingRegistryBuilder {
         });
         let listen = || {
             let desk = Arc::clone(&desk);
-            Server::start(self.binding, self.tls.clone(), move |number, wire| serve(&desk, scheme, number, wire))
+            Server::start(self.binding, self.tls.clone(), move |number, wire| {
+                serve(&desk, scheme, number, wire)
+            })
         };
         let server = listen();
         let second = (elsewhere == Realm::SecondPort).then(listen);
@@ -97,7 +99,12 @@ impl LyingRegistryBuilder {
             (Realm::SecondPort, Some(second)) => Some(format!("{scheme}://{}/token", second.address())),
             _ => None,
         };
-        LyingRegistry { desk, server, _second: second, scheme }
+        LyingRegistry {
+            desk,
+            server,
+            _second: second,
+            scheme,
+        }
     }
 }
 
@@ -152,7 +159,8 @@ impl LyingRegistry {
 
     /// Puts a blob under a digest, whether it is its own or not: for other algorithms, and for lies.
     pub fn put_blob(&self, repository: &str, digest: &str, blob: impl Into<Bytes>) {
-        self.desk.with(repository, |content| content.put_blob(digest, blob.into()));
+        self.desk
+            .with(repository, |content| content.put_blob(digest, blob.into()));
     }
 
     /// Scripts a lie for the requests that match, after the lies that were scripted before.
@@ -265,12 +273,16 @@ impl Desk for RegistryDesk {
             return refusal;
         }
         if path == "/v2/" || path == "/v2" {
-            return Answer::json(200, &serde_json::json!({}))
-                .header("Docker-Distribution-Api-Version", "registry/2.0");
+            return Answer::json(200, &serde_json::json!({})).header("Docker-Distribution-Api-Version", "registry/2.0");
         }
-        let Some(route) = Route::parse(path) else { return Answer::error(404, "UNSUPPORTED", "no such endpoint") };
+        let Some(route) = Route::parse(path) else {
+            return Answer::error(404, "UNSUPPORTED", "no such endpoint");
+        };
         if let (Route::Blob { repository, digest }, Some(base)) = (&route, &self.signed_at) {
-            return Answer::redirect(307, &format!("{base}/signed/{repository}/{digest}?signature=secret-signature"));
+            return Answer::redirect(
+                307,
+                &format!("{base}/signed/{repository}/{digest}?signature=secret-signature"),
+            );
         }
         match lock(&self.repositories).get(route.repository()) {
             None => Answer::error(404, "NAME_UNKNOWN", "repository name not known to registry"),

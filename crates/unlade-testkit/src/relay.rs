@@ -71,11 +71,7 @@ fn forward(mut wire: Wire, target: SocketAddr, cut: &Mutex<Option<(Cut, usize)>>
     result
 }
 
-fn download(
-    wire: &mut Wire,
-    upstream: &mut impl Read,
-    cut: &Mutex<Option<(Cut, usize)>>,
-) -> io::Result<Option<Cut>> {
+fn download(wire: &mut Wire, upstream: &mut impl Read, cut: &Mutex<Option<(Cut, usize)>>) -> io::Result<Option<Cut>> {
     let mut buffer = [0; 16 * 1024];
     let mut passed = 0;
     loop {
@@ -94,7 +90,11 @@ fn download(
 }
 
 fn ignore_gone(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotConnected { Ok(()) } else { Err(error) }
+    if error.kind() == io::ErrorKind::NotConnected {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +116,11 @@ mod tests {
         for cut in [Cut::Close, Cut::Reset] {
             relay.cut_once(cut, 100_000);
             let broken = client.get(&path).unwrap();
-            assert!(broken.body.len() < 100_000 && broken.body.len() > 99_000, "{}", broken.body.len());
+            assert!(
+                broken.body.len() < 100_000 && broken.body.len() > 99_000,
+                "{}",
+                broken.body.len()
+            );
             assert!(!relay.is_armed());
             assert_eq!(client.get(&path).unwrap().body, image.payload().as_ref());
         }

@@ -99,7 +99,9 @@ impl Authority {
         let mut params = parameters(names, "unlade testkit self-signed", validity);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = key();
-        let certificate = params.self_signed(&key).expect("the parameters of a certificate are valid");
+        let certificate = params
+            .self_signed(&key)
+            .expect("the parameters of a certificate are valid");
         self.store(&certificate, &key)
     }
 
@@ -141,18 +143,25 @@ impl Authority {
 
     fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).expect("the authority's certificate is a root");
+        roots
+            .add(self.issuer.der().clone())
+            .expect("the authority's certificate is a root");
         roots
     }
 
     fn sign(&self, params: &CertificateParams) -> Identity {
         let key = key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("the parameters of a certificate are valid");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the parameters of a certificate are valid");
         self.store(&certificate, &key)
     }
 
     fn store(&self, certificate: &rcgen::Certificate, key: &KeyPair) -> Identity {
-        let folder = tempfile::Builder::new().tempdir_in(self.folder.path()).expect("make a folder for a key").keep();
+        let folder = tempfile::Builder::new()
+            .tempdir_in(self.folder.path())
+            .expect("make a folder for a key")
+            .keep();
         let identity = Identity {
             certificate: folder.join("cert.pem"),
             key: folder.join("key.pem"),
@@ -181,8 +190,8 @@ impl Identity {
         &self.certificate_der
     }
 
-    pub(crate) fn key_pair(&self) -> KeyPair {
-        KeyPair::try_from(self.key_der.as_slice()).expect("the key was written by rcgen")
+    pub(crate) fn key_pkcs8(&self) -> &[u8] {
+        &self.key_der
     }
 
     fn server_config_of(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
@@ -229,7 +238,10 @@ mod tests {
 
     fn ask(server: Arc<ServerConfig>, client: Arc<ClientConfig>) -> std::io::Result<u16> {
         let registry = LyingRegistry::builder().tls(server).start();
-        let answer = Client::new(registry.address()).tls(client).get("/v2/").map(|answer| answer.status);
+        let answer = Client::new(registry.address())
+            .tls(client)
+            .get("/v2/")
+            .map(|answer| answer.status);
         if answer.is_ok() {
             assert_eq!(registry.requests().len(), 1);
         }
@@ -241,7 +253,10 @@ mod tests {
         let authority = Authority::new();
         let identity = authority.server();
         assert_eq!(ask(identity.server_config(), authority.client_config()).unwrap(), 200);
-        assert_eq!(ask(identity.server_config_tls12(), authority.client_config()).unwrap(), 200);
+        assert_eq!(
+            ask(identity.server_config_tls12(), authority.client_config()).unwrap(),
+            200
+        );
     }
 
     #[test]
@@ -254,7 +269,10 @@ mod tests {
             authority.self_signed(),
             Authority::new().server(),
         ] {
-            assert!(ask(identity.server_config(), authority.client_config()).is_err(), "{identity:?}");
+            assert!(
+                ask(identity.server_config(), authority.client_config()).is_err(),
+                "{identity:?}"
+            );
         }
     }
 
@@ -265,7 +283,10 @@ mod tests {
         assert!(ask(Arc::clone(&server), authority.client_config()).is_err());
         let registry = LyingRegistry::builder().tls(server).start();
         let config = authority.client_config_with(&authority.client("tester"));
-        assert_eq!(Client::new(registry.address()).tls(config).get("/v2/").unwrap().status, 200);
+        assert_eq!(
+            Client::new(registry.address()).tls(config).get("/v2/").unwrap().status,
+            200
+        );
         assert_eq!(registry.requests()[0].client_certificates, 1);
     }
 
@@ -273,8 +294,16 @@ mod tests {
     fn files_hold_what_the_servers_show() {
         let authority = Authority::new();
         let identity = authority.server();
-        assert!(fs::read_to_string(&identity.certificate).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
-        assert!(fs::read_to_string(&identity.key).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert!(
+            fs::read_to_string(&identity.certificate)
+                .unwrap()
+                .starts_with("-----BEGIN CERTIFICATE-----")
+        );
+        assert!(
+            fs::read_to_string(&identity.key)
+                .unwrap()
+                .starts_with("-----BEGIN PRIVATE KEY-----")
+        );
         assert!(authority.file().is_file());
     }
 }

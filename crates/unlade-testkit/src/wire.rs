@@ -31,7 +31,11 @@ impl Wire {
                 Stream::Tls(Box::new(StreamOwned::new(session, copy)))
             }
         };
-        Ok(Self { raw, stream, unread: Vec::new() })
+        Ok(Self {
+            raw,
+            stream,
+            unread: Vec::new(),
+        })
     }
 
     /// Says who is at the other end.
@@ -97,7 +101,8 @@ impl Wire {
     pub(crate) fn reset(self) -> io::Result<()> {
         self.drain();
         rustix::net::sockopt::set_socket_linger(&self.raw, Some(Duration::ZERO))?;
-        Ok(())
+        // The reset leaves with the last copy of the socket: this makes whoever reads from a copy give it back.
+        self.raw.shutdown(Shutdown::Read)
     }
 
     /// Waits, saying nothing, until the client leaves or the server ends.
@@ -120,7 +125,9 @@ impl Wire {
     /// Waits until the client's kernel has acknowledged every byte: a reset throws away what is still queued, and
     /// "reset after N bytes" must mean N.
     fn drain(&self) {
-        let (Ok(local), Ok(peer)) = (self.raw.local_addr(), self.raw.peer_addr()) else { return };
+        let (Ok(local), Ok(peer)) = (self.raw.local_addr(), self.raw.peer_addr()) else {
+            return;
+        };
         while queued(local, peer).is_some_and(|bytes| bytes > 0) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -129,7 +136,11 @@ impl Wire {
 
 /// Reads how many bytes wait in the send queue of a connection; `None` when there is no such connection.
 fn queued(local: SocketAddr, peer: SocketAddr) -> Option<u64> {
-    let table = if local.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let table = if local.is_ipv4() {
+        "/proc/net/tcp"
+    } else {
+        "/proc/net/tcp6"
+    };
     parse_queue(&std::fs::read_to_string(table).ok()?, local.port(), peer.port())
 }
 

@@ -10,7 +10,12 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
     let body = sent_body(answer, here);
     let part = |after: usize| head_and(answer.head(), &first(&body, after));
     let announced = |length: usize| answer.clone().header("Content-Length", &length.to_string()).head();
-    let chunked = || answer.clone().without("Content-Length").header("Transfer-Encoding", "chunked");
+    let chunked = || {
+        answer
+            .clone()
+            .without("Content-Length")
+            .header("Transfer-Encoding", "chunked")
+    };
     Some(match fault {
         Fault::CutBody { after } => vec![part(*after), Step::Close],
         Fault::ResetBody { after } => vec![part(*after), Step::Reset],
@@ -20,15 +25,27 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::FlipByte { at } => vec![head_and(answer.head(), &flip(&body, *at))],
         Fault::LengthTooLarge { by } => vec![head_and(announced(answer.body.len() + by), &body), Step::Close],
         Fault::LengthTooSmall { by } => {
-            vec![head_and(announced(answer.body.len().saturating_sub(*by)), &body), Step::Close]
+            vec![
+                head_and(announced(answer.body.len().saturating_sub(*by)), &body),
+                Step::Close,
+            ]
         }
         Fault::LengthMissing { after } => {
             let closing = answer.clone().header("Connection", "close");
-            vec![head_and(closing.head_without_length(), &first(&body, *after)), Step::Close]
+            vec![
+                head_and(closing.head_without_length(), &first(&body, *after)),
+                Step::Close,
+            ]
         }
-        Fault::Chunked => vec![head_and(chunked().head_without_length(), &[chunk(&body), chunk(b"")].concat())],
+        Fault::Chunked => vec![head_and(
+            chunked().head_without_length(),
+            &[chunk(&body), chunk(b"")].concat(),
+        )],
         Fault::ChunkedUnfinished { after } => {
-            vec![head_and(chunked().head_without_length(), &chunk(&first(&body, *after))), Step::Close]
+            vec![
+                head_and(chunked().head_without_length(), &chunk(&first(&body, *after))),
+                Step::Close,
+            ]
         }
         Fault::EndlessBody => vec![
             Step::Bytes(chunked().head_without_length().into()),
@@ -65,7 +82,10 @@ mod tests {
         let steps = lie(&Fault::CutBody { after: 4 }, &answer, &Here::example("GET")).unwrap();
         assert_eq!(
             steps,
-            [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".into()), Step::Close]
+            [
+                Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".into()),
+                Step::Close
+            ]
         );
     }
 
