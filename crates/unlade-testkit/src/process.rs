@@ -10,6 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 
 /// One run of a program, with a clean environment and a home of its own.
@@ -152,14 +153,16 @@ impl Run {
     /// Waits on a thread that can be told to kill, so that the end is noticed at once and nobody polls.
     #[track_caller]
     fn wait(&self, child: &mut Child) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(child);
+        let pid = Pid::from_child(child);
+        // A descriptor of the process, unlike its number, can never come to mean another one.
+        let process = pidfd_open(pid, PidfdFlags::empty()).expect("open a child of our own");
         let (done, ended) = channel::<()>();
         let timeout = self.timeout;
         let guard = thread::spawn(move || {
             let late = ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
             if late {
-                // The child is not yet waited for by anybody else while we hold this guard, so the number is its own.
-                drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                // It may have ended this very moment: then there is nothing to kill.
+                pidfd_send_signal(&process, Signal::KILL).unwrap_or_default();
             }
             late
         });

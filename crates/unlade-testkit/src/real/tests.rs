@@ -61,7 +61,7 @@ fn skopeo_pushes_a_layout() {
             .get(&blob(&image))
             .unwrap()
             .body,
-        image.payload()
+        image.payload().as_ref()
     );
 }
 
@@ -84,7 +84,10 @@ fn the_registry_believes_our_tokens() {
         let answer = client.get("/token?service=testkit&scope=repository:a/b:pull").unwrap();
         let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         let token = document["token"].as_str().unwrap().to_owned();
-        assert_eq!(bearer(&token).get(&blob(&image())).unwrap().body, image().payload());
+        assert_eq!(
+            bearer(&token).get(&blob(&image())).unwrap().body,
+            image().payload().as_ref()
+        );
         assert_eq!(bearer(&token).get("/v2/other/tags/list").unwrap().status, 401);
     }
 }
@@ -113,7 +116,7 @@ fn nginx_adds_tls() {
         .unwrap();
     let client = nginx.client().tls(authority.client_config());
     http_push(&client, "a/b", "v1", &image());
-    assert_eq!(client.get(&blob(&image())).unwrap().body, image().payload());
+    assert_eq!(client.get(&blob(&image())).unwrap().body, image().payload().as_ref());
     let own = Nginx::before(registry.address())
         .tls(&authority.self_signed())
         .start()
