@@ -82,7 +82,7 @@ impl Bearer {
         self
     }
 
-    /// Accepts this identity token as `refresh_token` of an OAuth2 POST.
+    /// Accepts this identity token as `refresh_token` of a POST.
     #[must_use]
     pub fn with_identity_token(mut self, token: &str) -> Self {
         self.identity_token = Some(token.to_owned());

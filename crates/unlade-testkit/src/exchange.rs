@@ -56,16 +56,18 @@ fn decide(
     };
     if let Some(early @ Fault::EarlyAnswer) = &fault {
         record(desk, connection, wire, line, RequestRest::default())?;
-        return Ok(lie(early, Answer::new(503), &here));
+        return Ok(lie(early, &Answer::new(503), &here));
     }
     let rest = RequestRest::read(wire)?;
-    here.authority = header(&rest.headers, "host").unwrap_or("127.0.0.1").to_owned();
+    header(&rest.headers, "host")
+        .unwrap_or("127.0.0.1")
+        .clone_into(&mut here.authority);
     here.realm = desk.realm(format!("{scheme}://{}/token", here.authority));
     let request = record(desk, connection, wire, line, rest)?;
     let answer = desk.answer(&request, &here);
     Ok(match fault {
         None => honest(&answer, &here),
-        Some(fault) => lie(&fault, answer, &here),
+        Some(fault) => lie(&fault, &answer, &here),
     })
 }
 

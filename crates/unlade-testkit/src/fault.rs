@@ -239,13 +239,13 @@ faults! {
 }
 
 /// Turns the true answer into what the fault makes of it.
-pub(crate) fn lie(fault: &Fault, answer: Answer, here: &Here) -> Vec<Step> {
-    body::lie(fault, &answer, here)
-        .or_else(|| range::lie(fault, &answer, here))
+pub(crate) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Vec<Step> {
+    body::lie(fault, answer, here)
+        .or_else(|| range::lie(fault, answer, here))
         .or_else(|| access::lie(fault, here))
         .or_else(|| redirect::lie(fault, here))
-        .or_else(|| content::lie(fault, &answer, here))
-        .or_else(|| protocol::lie(fault, &answer, here))
+        .or_else(|| content::lie(fault, answer, here))
+        .or_else(|| protocol::lie(fault, answer, here))
         .unwrap_or_else(|| {
             panic!(
                 "no file of this folder tells the lie F{} {}",
@@ -282,7 +282,7 @@ mod tests {
                 .body(whole.slice(10..100));
             let truth = honest(&answer, &here);
             for fault in Fault::examples() {
-                let told = lie(&fault, answer.clone(), &here);
+                let told = lie(&fault, &answer, &here);
                 // These three need what this answer has not: a body, sizes in JSON, a HEAD request.
                 let without_effect = matches!(fault.number(), 8 | 57 | 76);
                 assert!(told != truth || without_effect, "F{} {}", fault.number(), fault.name());

@@ -89,7 +89,7 @@ impl LyingRegistryBuilder {
         let listen = || {
             let desk = Arc::clone(&desk);
             Server::start(self.binding, self.tls.clone(), move |number, wire| {
-                serve(&desk, scheme, number, wire)
+                serve(&desk, scheme, number, wire);
             })
         };
         let server = listen();

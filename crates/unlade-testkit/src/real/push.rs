@@ -36,7 +36,14 @@ pub fn skopeo_push(layout: &Path, tag: &str, target: &str, credentials: Option<(
     let mut command = Command::new(program("skopeo", "skopeo")?);
     command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
     // Debian installs no policy without the package that it only recommends; what is copied here is our own.
-    command.args(["--insecure-policy", "copy", "--dest-tls-verify=false"]);
+    // Without these two it would compress layers and choose one architecture: other digests than those of the layout.
+    command.args([
+        "--insecure-policy",
+        "copy",
+        "--all",
+        "--preserve-digests",
+        "--dest-tls-verify=false",
+    ]);
     if let Some((user, password)) = credentials {
         command.arg(format!("--dest-creds={user}:{password}"));
     }

@@ -94,7 +94,7 @@ impl TokenServer {
         });
         let serving = Arc::clone(&desk);
         let server = Server::start(Binding::V4, None, move |number, wire| {
-            serve(&serving, "http", number, wire)
+            serve(&serving, "http", number, wire);
         });
         Self { desk, server }
     }
