@@ -82,7 +82,8 @@ impl NginxBuilder {
 
     fn configuration(&self, folder: &Path, address: SocketAddr) -> String {
         let folder = folder.display();
-        let mut text = String::from("daemon off;\nworker_processes 1;\nevents { worker_connections 512; }\n");
+        // One process alone: workers would outlive a master that is killed.
+        let mut text = String::from("daemon off;\nmaster_process off;\nevents { worker_connections 512; }\n");
         // Started by root, the workers would become somebody who cannot enter our folder.
         if rustix::process::getuid().is_root() {
             text.push_str("user root root;\n");
