@@ -1,0 +1,100 @@
+//! The registry of the distribution project, as Debian ships it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Daemon, Missing, TokenServer, program};
+use crate::client::Client;
+
+/// A running `docker-registry` with an empty store.
+pub struct DockerRegistry {
+    daemon: Daemon,
+}
+
+impl DockerRegistry {
+    /// Starts a registry that everybody may read and write.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn plain() -> Result<Self, Missing> {
+        Self::start("", None)
+    }
+
+    /// Starts a registry that asks for user and password with each request.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the registry or `htpasswd` is not installed.
+    pub fn htpasswd(user: &str, password: &str) -> Result<Self, Missing> {
+        let output = Command::new(program("htpasswd", "apache2-utils")?)
+            .args(["-Bbn", user, password])
+            .output()
+            .expect("run htpasswd");
+        assert!(
+            output.status.success(),
+            "htpasswd: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let auth = "auth:\n  htpasswd:\n    realm: testkit\n    path: FOLDER/secret\n";
+        Self::start(auth, Some(&output.stdout))
+    }
+
+    /// Starts a registry that takes the tokens of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn token(server: &TokenServer) -> Result<Self, Missing> {
+        let auth = format!(
+            "auth:\n  token:\n    realm: {}\n    service: {}\n    issuer: {}\n    rootcertbundle: FOLDER/secret\n",
+            server.realm(),
+            TokenServer::SERVICE,
+            TokenServer::ISSUER,
+        );
+        Self::start(&auth, Some(server.certificate_pem().as_bytes()))
+    }
+
+    /// Gives host and port, as references name them.
+    pub fn host(&self) -> String {
+        self.address().to_string()
+    }
+
+    /// Gives the address.
+    pub fn address(&self) -> SocketAddr {
+        self.daemon.address
+    }
+
+    /// Makes a simple client of this registry.
+    pub fn client(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    fn start(auth: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
+        let binary = program("docker-registry", "docker-registry")?;
+        let daemon = Daemon::start("docker-registry", |folder, address| {
+            if let Some(secret) = secret {
+                fs::write(folder.join("secret"), secret).expect("write the secret of a registry");
+            }
+            let config = folder.join("config.yml");
+            fs::write(&config, configuration(folder, address, auth)).expect("write the configuration of a registry");
+            let mut command = Command::new(&binary);
+            command.arg("serve").arg(config);
+            command
+        });
+        Ok(Self { daemon })
+    }
+}
+
+fn configuration(folder: &Path, address: SocketAddr, auth: &str) -> String {
+    let folder = folder.display().to_string();
+    let auth = auth.replace("FOLDER", &folder);
+    // Without a secret of its own the registry warns at each start; relative URLs keep uploads on the port that a
+    // proxy in front shows.
+    format!(
+        "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n\
+         http:\n  addr: {address}\n  secret: testkit\n  relativeurls: true\n{auth}"
+    )
+}

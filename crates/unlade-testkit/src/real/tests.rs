@@ -1,0 +1,187 @@
+use std::sync::mpsc::channel;
+
+use super::*;
+use crate::content::bytes;
+use crate::document::{Document, Image, Index};
+use crate::tls::Authority;
+use crate::{Client, layout};
+
+fn image() -> Document {
+    Image::titled("disk.raw", bytes(1, 300_000))
+}
+
+fn blob(document: &Document) -> String {
+    format!("/v2/a/b/blobs/{}", crate::content::digest(document.payload()))
+}
+
+#[test]
+fn a_plain_registry_takes_and_gives_documents() {
+    let registry = DockerRegistry::plain().unwrap();
+    let index = Index::two_architectures(image(), Image::untitled("other"));
+    http_push(&registry.client(), "a/b", "v1", &index);
+    let accepting = registry.client().header("Accept", &index.media_type);
+    assert_eq!(accepting.get("/v2/a/b/manifests/v1").unwrap().body, index.bytes);
+    let ranged = registry
+        .client()
+        .header("Range", "bytes=10-19")
+        .get(&blob(&image()))
+        .unwrap();
+    assert_eq!(
+        (ranged.status, ranged.body.as_slice()),
+        (206, &image().payload()[10..20])
+    );
+}
+
+#[test]
+fn skopeo_pushes_a_layout() {
+    let registry = DockerRegistry::htpasswd("tester", "right").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // skopeo uploads only what it takes for an image: the configuration must be one.
+    let image = Image::new()
+        .platform_config("amd64", "linux")
+        .layer("application/vnd.oci.image.layer.v1.tar", bytes(1, 1000))
+        .build();
+    layout::write(folder.path(), &[("v1", &image)]);
+    let target = format!("{}/a/b:v1", registry.host());
+    skopeo_push(folder.path(), "v1", &target, Some(("tester", "right"))).unwrap();
+    assert_eq!(registry.client().get(&blob(&image)).unwrap().status, 401);
+    assert_eq!(
+        registry
+            .client()
+            .basic("tester", "wrong")
+            .get(&blob(&image))
+            .unwrap()
+            .status,
+        401
+    );
+    assert_eq!(
+        registry
+            .client()
+            .basic("tester", "right")
+            .get(&blob(&image))
+            .unwrap()
+            .body,
+        image.payload().as_ref()
+    );
+}
+
+#[test]
+fn the_registry_believes_our_tokens() {
+    for (tokens, login) in [
+        (TokenServer::anonymous(), None),
+        (TokenServer::user("tester", "right", "identity"), Some("right")),
+    ] {
+        let registry = DockerRegistry::token(&tokens).unwrap();
+        let bearer = |token: &str| registry.client().header("Authorization", &format!("Bearer {token}"));
+        http_push(&bearer(&tokens.push_token("a/b")), "a/b", "v1", &image());
+        let challenge = registry.client().get(&blob(&image())).unwrap();
+        assert!(challenge.header("www-authenticate").unwrap().contains(&tokens.realm()));
+        let mut client = Client::new(tokens.address());
+        if let Some(password) = login {
+            assert_eq!(client.get("/token").unwrap().status, 401);
+            client = client.basic("tester", password);
+        }
+        let answer = client.get("/token?service=testkit&scope=repository:a/b:pull").unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let token = document["token"].as_str().unwrap().to_owned();
+        assert_eq!(
+            bearer(&token).get(&blob(&image())).unwrap().body,
+            image().payload().as_ref()
+        );
+        assert_eq!(bearer(&token).get("/v2/other/tags/list").unwrap().status, 401);
+    }
+}
+
+#[test]
+fn an_identity_token_is_taken_by_post() {
+    let tokens = TokenServer::user("tester", "right", "identity");
+    let ask = |token: &str| {
+        let form = format!("grant_type=refresh_token&service=testkit&refresh_token={token}");
+        Client::new(tokens.address())
+            .send("POST", "/token", form.as_bytes())
+            .unwrap()
+    };
+    assert_eq!(ask("wrong").status, 401);
+    assert!(ask("identity").text().contains("access_token"));
+    assert_eq!(tokens.recorder().requests().len(), 2);
+}
+
+#[test]
+fn nginx_adds_tls() {
+    let registry = DockerRegistry::plain().unwrap();
+    let authority = Authority::new();
+    let nginx = Nginx::before(registry.address())
+        .tls(&authority.server())
+        .start()
+        .unwrap();
+    let client = nginx.client().tls(authority.client_config());
+    http_push(&client, "a/b", "v1", &image());
+    assert_eq!(client.get(&blob(&image())).unwrap().body, image().payload().as_ref());
+    let own = Nginx::before(registry.address())
+        .tls(&authority.self_signed())
+        .start()
+        .unwrap();
+    assert!(own.client().tls(authority.client_config()).get("/v2/").is_err());
+}
+
+#[test]
+fn nginx_redirects_blobs() {
+    let registry = DockerRegistry::plain().unwrap();
+    http_push(&registry.client(), "a/b", "v1", &image());
+    let base = format!("http://localhost:{}", registry.address().port());
+    let nginx = Nginx::before(registry.address())
+        .redirecting_blobs(&base)
+        .start()
+        .unwrap();
+    let answer = nginx.client().get(&blob(&image())).unwrap();
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (307, Some(format!("{base}{}", blob(&image())).as_str()))
+    );
+}
+
+#[test]
+fn nginx_limits_connections() {
+    let registry = DockerRegistry::plain().unwrap();
+    let document = Image::untitled(bytes(1, 30 << 20));
+    http_push(&registry.client(), "a/b", "v1", &document);
+    let limited = Nginx::before(registry.address())
+        .limited_connections(1, 429)
+        .limited_rate(1 << 20)
+        .start()
+        .unwrap();
+    let mut slow = TcpStream::connect(limited.address()).unwrap();
+    let (started, has_started) = channel();
+    let reader = {
+        let path = blob(&document);
+        thread::spawn(move || {
+            use std::io::{Read, Write};
+            write!(slow, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            slow.read_exact(&mut [0; 100]).unwrap();
+            started.send(()).unwrap();
+            slow
+        })
+    };
+    has_started.recv().unwrap();
+    assert_eq!(limited.client().get("/v2/").unwrap().status, 429);
+    drop(reader.join().unwrap());
+}
+
+#[test]
+fn real_files_are_what_their_names_say() {
+    let files = real_files().unwrap();
+    let starts = |path: &Path, magic: &[u8]| fs::read(path).unwrap().starts_with(magic);
+    assert!(starts(&files.kernel, b"MZ"));
+    assert!(starts(&files.initrd, &[0x1f, 0x8b]));
+    assert!(fs::metadata(&files.ipxe).unwrap().len() > 100_000);
+    assert!(fs::metadata(&files.memtest).unwrap().len() > 100_000);
+}
+
+#[test]
+fn a_missing_program_is_named() {
+    let missing = Missing {
+        wanted: "x".to_owned(),
+        package: "y",
+    };
+    assert_eq!(missing.to_string(), "x is not installed (Debian package y)");
+}
