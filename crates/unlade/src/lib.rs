@@ -6,6 +6,7 @@ pub mod observe;
 pub mod retry;
 pub mod source;
 pub mod spec;
+pub mod transport;
 pub mod verify;
 
 pub use error::{Error, ErrorKind, Result};

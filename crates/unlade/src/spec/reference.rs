@@ -104,7 +104,24 @@ impl Reference {
 
     /// Writes the reference with a digest instead of a tag.
     pub fn pinned(&self, digest: &Digest) -> String {
-        format!("{}@{digest}", self.place)
+        let pinned = Self {
+            place: self.place.clone(),
+            tag: None,
+            digest: Some(digest.clone()),
+        };
+        pinned.to_string()
+    }
+}
+
+impl Place {
+    fn ends_in_a_colon_part(&self) -> bool {
+        let (Self::Archive(path) | Self::Layout(path)) = self else {
+            return false;
+        };
+        path.to_string_lossy()
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.contains(':'))
     }
 }
 
@@ -391,8 +408,11 @@ impl FromStr for Repository {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.place)?;
-        if let Some(tag) = &self.tag {
-            write!(f, ":{tag}")?;
+        match &self.tag {
+            Some(tag) => write!(f, ":{tag}")?,
+            // An empty tag keeps a colon in the path from being read as the start of one.
+            None if self.place.ends_in_a_colon_part() => f.write_str(":")?,
+            None => {}
         }
         if let Some(digest) = &self.digest {
             write!(f, "@{digest}")?;

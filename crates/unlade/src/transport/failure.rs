@@ -1,0 +1,273 @@
+//! How an exchange fails.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+
+use rustls::CertificateError;
+
+use super::address::Peril;
+
+/// Why no answer came, or why its body broke off. Names no URL.
+pub struct Failure {
+    kind: FailureKind,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The ways in which an exchange fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The connection was reset, or closed before the end.
+    Broken,
+    /// No connection within the time allowed.
+    ConnectTimeout,
+    /// The address may not be connected to.
+    ForbiddenAddress(IpAddr, Peril),
+    /// The head of the answer is larger than anyone needs.
+    HeadersTooLarge,
+    /// The answer is not HTTP.
+    NotHttp,
+    /// Anything else.
+    Other,
+    /// The server answered the TLS greeting in plain text.
+    PlainText,
+    /// Nobody listens at that port.
+    Refused,
+    /// No answer within the time allowed.
+    ResponseTimeout,
+    /// The body stood still.
+    Stalled,
+    /// The TLS handshake failed.
+    Tls(TlsFault),
+    /// The body came too slowly.
+    TooSlow,
+    /// No host has that name.
+    UnknownHost,
+    /// There is no way to the address.
+    Unreachable,
+    /// The name could not be resolved now.
+    Unresolved,
+}
+
+/// What is wrong with a TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The server wants a certificate of the client.
+    ClientCertificateRequired,
+    /// The server's certificate has expired.
+    Expired,
+    /// The server's certificate is for another name.
+    NameMismatch,
+    /// The server's certificate is not valid yet.
+    NotYetValid,
+    /// Anything else.
+    Other,
+    /// The two share no version of TLS.
+    ProtocolVersion,
+    /// Nobody that is trusted signed the server's certificate.
+    UnknownIssuer,
+}
+
+impl Failure {
+    /// Makes a failure without a deeper cause.
+    pub fn new(kind: FailureKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// Makes a failure with its cause.
+    pub fn caused_by(kind: FailureKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            kind,
+            source: Some(source.into()),
+        }
+    }
+
+    /// Returns in which way it failed.
+    pub fn kind(&self) -> &FailureKind {
+        &self.kind
+    }
+
+    /// Says whether another try may fare better.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Broken
+                | FailureKind::ConnectTimeout
+                | FailureKind::Refused
+                | FailureKind::ResponseTimeout
+                | FailureKind::Stalled
+                | FailureKind::TooSlow
+                | FailureKind::Unreachable
+                | FailureKind::Unresolved
+        )
+    }
+
+    /// Tells what an error of the HTTP library is by what lies below it.
+    pub(super) fn from_reqwest(error: reqwest::Error, phase: Phase) -> Self {
+        // The error prints its URL, which may be signed.
+        let error = error.without_url();
+        let kind = deepest(&error).unwrap_or(match phase {
+            Phase::Head if error.is_timeout() && error.is_connect() => FailureKind::ConnectTimeout,
+            _ if error.is_timeout() => FailureKind::ConnectTimeout,
+            Phase::Head if error.is_connect() => FailureKind::Unreachable,
+            Phase::Body => FailureKind::Broken,
+            Phase::Head => FailureKind::Other,
+        });
+        Self {
+            kind,
+            source: root_cause(&error).map(|text| Box::from(text.as_str())),
+        }
+    }
+}
+
+/// How far an exchange had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Body,
+    Head,
+}
+
+/// Returns the message of the innermost cause: the layers above it only repeat that something failed.
+fn root_cause(error: &(dyn StdError + 'static)) -> Option<String> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if innermost.is::<Failure>() {
+        return None;
+    }
+    Some(innermost.to_string())
+}
+
+fn deepest(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
+    let mut found = None;
+    let mut next = Some(error);
+    while let Some(layer) = next {
+        found = classify(layer).or(found);
+        next = layer.source();
+    }
+    found
+}
+
+fn classify(layer: &(dyn StdError + 'static)) -> Option<FailureKind> {
+    if let Some(failure) = layer.downcast_ref::<Failure>() {
+        return Some(failure.kind.clone());
+    }
+    if let Some(error) = layer.downcast_ref::<rustls::Error>() {
+        return Some(from_rustls(error));
+    }
+    if let Some(error) = layer.downcast_ref::<hyper::Error>() {
+        return from_hyper(error);
+    }
+    let error = layer.downcast_ref::<io::Error>()?;
+    // An io::Error hides what it wraps from `source()`.
+    if let Some(found) = error.get_ref().and_then(|inner| deepest(inner)) {
+        return Some(found);
+    }
+    from_io(error.kind())
+}
+
+fn from_hyper(error: &hyper::Error) -> Option<FailureKind> {
+    // hyper tells this one by name to servers alone.
+    if error.is_parse() && error.to_string().contains("too large") {
+        Some(FailureKind::HeadersTooLarge)
+    } else if error.is_parse() {
+        Some(FailureKind::NotHttp)
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Some(FailureKind::Broken)
+    } else {
+        None
+    }
+}
+
+fn from_io(kind: io::ErrorKind) -> Option<FailureKind> {
+    match kind {
+        io::ErrorKind::ConnectionRefused => Some(FailureKind::Refused),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::UnexpectedEof => Some(FailureKind::Broken),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Some(FailureKind::Unreachable)
+        }
+        io::ErrorKind::TimedOut => Some(FailureKind::ConnectTimeout),
+        _ => None,
+    }
+}
+
+fn from_rustls(error: &rustls::Error) -> FailureKind {
+    use rustls::AlertDescription;
+    FailureKind::Tls(match error {
+        rustls::Error::InvalidMessage(_) => return FailureKind::PlainText,
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsFault::NameMismatch
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
+            // A signature that does not fit is that of an issuer who only has the name of a trusted one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::Other(_) => {
+                TlsFault::UnknownIssuer
+            }
+            _ => TlsFault::Other,
+        },
+        rustls::Error::PeerIncompatible(_) => TlsFault::ProtocolVersion,
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFault::ProtocolVersion,
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
+            TlsFault::ClientCertificateRequired
+        }
+        _ => TlsFault::Other,
+    })
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match &self.kind {
+            FailureKind::Broken => "the connection broke",
+            FailureKind::ConnectTimeout => "no connection came about in time",
+            FailureKind::ForbiddenAddress(address, peril) => {
+                return write!(f, "{address} is {peril}, where servers may not lead");
+            }
+            FailureKind::HeadersTooLarge => "the head of the answer is too large",
+            FailureKind::NotHttp => "the answer is not HTTP",
+            FailureKind::Other => "the exchange failed",
+            FailureKind::PlainText => "the server does not speak TLS",
+            FailureKind::Refused => "nobody listens there: the connection was refused",
+            FailureKind::ResponseTimeout => "no answer came in time",
+            FailureKind::Stalled => "the body stood still for too long",
+            FailureKind::Tls(fault) => match fault {
+                TlsFault::ClientCertificateRequired => "the server wants a client certificate",
+                TlsFault::Expired => "the server's certificate has expired",
+                TlsFault::NameMismatch => "the server's certificate is for another name",
+                TlsFault::NotYetValid => "the server's certificate is not valid yet",
+                TlsFault::Other => "the TLS handshake failed",
+                TlsFault::ProtocolVersion => "the server speaks no version of TLS that is allowed",
+                TlsFault::UnknownIssuer => "nobody that is trusted signed the server's certificate",
+            },
+            FailureKind::TooSlow => "the body came too slowly",
+            FailureKind::UnknownHost => "no host has that name",
+            FailureKind::Unreachable => "the host cannot be reached",
+            FailureKind::Unresolved => "the name cannot be resolved now",
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}

@@ -1,0 +1,249 @@
+//! What a connection is made with: the key of a pool of connections.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::guard::AddressGuard;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How connections are made. Each profile has connections of its own: a client
+/// certificate, say, is dropped by taking another profile, since an HTTP client has
+/// it for all requests.
+///
+/// A proxy will be part of it when proxies come.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Profile {
+    authorities: Authorities,
+    guard: AddressGuard,
+    identity: Option<Identity>,
+    minimum: TlsMinimum,
+    verification: Verification,
+}
+
+/// The lowest version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsMinimum {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// Whether a server must prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verification {
+    /// By a certificate.
+    Full,
+    /// Not at all.
+    None,
+}
+
+/// Loads the system's certificate authorities, when they are first needed.
+pub trait RootLoader: fmt::Debug + Send + Sync + 'static {
+    /// Returns the authorities; those that cannot be used are left out later.
+    fn load(&self) -> Vec<CertificateDer<'static>>;
+}
+
+/// Whose signatures count.
+#[derive(Clone)]
+pub struct Authorities {
+    system: Arc<dyn RootLoader>,
+    extra: Arc<[CertificateDer<'static>]>,
+}
+
+/// A client's certificate and key.
+#[derive(Clone)]
+pub struct Identity(Arc<IdentityParts>);
+
+struct IdentityParts {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Profile {
+    /// Begins with the system's and the given authorities, and the safe choices.
+    pub fn new(authorities: Authorities) -> Self {
+        Self {
+            authorities,
+            guard: AddressGuard::Open,
+            identity: None,
+            minimum: TlsMinimum::Tls12,
+            verification: Verification::Full,
+        }
+    }
+
+    /// Sets which addresses may be connected to.
+    #[must_use]
+    pub fn guarded(mut self, guard: AddressGuard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Sets or drops the client's certificate.
+    #[must_use]
+    pub fn identified(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Sets the lowest version of TLS.
+    #[must_use]
+    pub fn minimum(mut self, minimum: TlsMinimum) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// Sets whether servers must prove who they are.
+    #[must_use]
+    pub fn verification(mut self, verification: Verification) -> Self {
+        self.verification = verification;
+        self
+    }
+
+    /// Returns which addresses may be connected to.
+    pub fn guard(&self) -> &AddressGuard {
+        &self.guard
+    }
+
+    /// Says whether servers must prove who they are.
+    pub fn verifies(&self) -> bool {
+        self.verification == Verification::Full
+    }
+
+    pub(super) fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    pub(super) fn tls_minimum(&self) -> TlsMinimum {
+        self.minimum
+    }
+}
+
+impl Authorities {
+    /// Takes the system's authorities, and certificates from PEM files, each with the name it goes by in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a file without a certificate.
+    pub fn new<'a>(system: Arc<dyn RootLoader>, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self> {
+        let mut extra = Vec::new();
+        for (name, text) in files {
+            extra.extend(certificates(name, text)?);
+        }
+        Ok(Self {
+            system,
+            extra: extra.into(),
+        })
+    }
+
+    /// Returns the certificates that were given beside the system's.
+    pub(super) fn extra(&self) -> &[CertificateDer<'static>] {
+        &self.extra
+    }
+
+    pub(super) fn load_system(&self) -> Vec<CertificateDer<'static>> {
+        self.system.load()
+    }
+}
+
+impl Identity {
+    /// Reads a certificate chain and its key from PEM, each with the name it goes by in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if one of them is missing or they do not fit.
+    pub fn from_pem(certificate: (&str, &[u8]), key: (&str, &[u8])) -> Result<Self> {
+        let chain = certificates(certificate.0, certificate.1)?;
+        let secret = PrivateKeyDer::from_pem_slice(key.1).map_err(|_| {
+            // The cause is left out: it may quote the file.
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("{} holds no private key in PEM", key.0),
+            )
+        })?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        rustls::sign::CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("the key in {} does not fit the certificate in {}", key.0, certificate.0),
+            )
+            .caused_by(error)
+        })?;
+        Ok(Self(Arc::new(IdentityParts { chain, key: secret })))
+    }
+
+    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.0.chain.clone()
+    }
+
+    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+        self.0.key.clone_key()
+    }
+}
+
+fn certificates(name: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let invalid = || Error::new(ErrorKind::InvalidInput, format!("{name} holds no certificate in PEM"));
+    let found: Vec<_> = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid().caused_by(error))?;
+    if found.is_empty() { Err(invalid()) } else { Ok(found) }
+}
+
+impl PartialEq for Authorities {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.system, &other.system) && self.extra == other.extra
+    }
+}
+
+impl Eq for Authorities {}
+
+impl Hash for Authorities {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for certificate in self.extra.iter() {
+            certificate.as_ref().hash(state);
+        }
+    }
+}
+
+impl fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorities")
+            .field("system", &self.system)
+            .field("extra", &self.extra.len())
+            .finish()
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.chain == other.0.chain && self.0.key.secret_der() == other.0.key.secret_der()
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for certificate in &self.0.chain {
+            certificate.as_ref().hash(state);
+        }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("certificates", &self.0.chain.len())
+            .finish_non_exhaustive()
+    }
+}

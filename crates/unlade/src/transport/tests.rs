@@ -1,0 +1,260 @@
+//! Exchanges with servers on loopback that speak bytes and TLS as they are told.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use http::Method;
+use rustls::pki_types::CertificateDer;
+use unlade_testkit::tls::{Authority, Validity};
+use unlade_testkit::{Fault, Matcher, Origin, Which};
+
+use super::address::{AddressClass, Peril};
+use super::guard::{AddressGuard, Bounds};
+use super::*;
+
+#[derive(Debug)]
+struct NoRoots;
+
+impl RootLoader for NoRoots {
+    fn load(&self) -> Vec<CertificateDer<'static>> {
+        Vec::new()
+    }
+}
+
+fn profile(files: &[&std::path::Path]) -> Profile {
+    let texts: Vec<Vec<u8>> = files.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let named = texts.iter().map(|text| ("test.pem", text.as_slice()));
+    Profile::new(Authorities::new(Arc::new(NoRoots), named).unwrap())
+}
+
+async fn get(url: &str, profile: Profile) -> Result<Answer, Failure> {
+    Pool::new()
+        .call(Exchange::new(Method::GET, url.parse().unwrap(), profile))
+        .await
+}
+
+async fn outcome(url: &str, profile: Profile) -> Result<u16, FailureKind> {
+    get(url, profile)
+        .await
+        .map(|answer| answer.status.as_u16())
+        .map_err(|failure| failure.kind().clone())
+}
+
+#[tokio::test]
+async fn certificates_are_believed_by_the_rules() {
+    let authority = Authority::new();
+    let other = Authority::new();
+    let names = &unlade_testkit::tls::LOOPBACK_NAMES;
+    let self_signed = authority.self_signed();
+    let given = [self_signed.certificate.as_path()];
+    let fault = |fault| Err(FailureKind::Tls(fault));
+    let expired = authority.self_signed_for(names, Validity::Expired);
+    let elsewhere = authority.self_signed_for(&["elsewhere.example"], Validity::Now);
+    for (case, server, trusted, expected) in [
+        (
+            "signed by the authority",
+            &authority.server(),
+            vec![authority.file()],
+            Ok(404),
+        ),
+        (
+            "signed by another",
+            &authority.server(),
+            vec![other.file()],
+            fault(TlsFault::UnknownIssuer),
+        ),
+        (
+            "nothing trusted",
+            &authority.server(),
+            vec![],
+            fault(TlsFault::UnknownIssuer),
+        ),
+        (
+            "expired",
+            &authority.server_for(names, Validity::Expired),
+            vec![authority.file()],
+            fault(TlsFault::Expired),
+        ),
+        (
+            "early",
+            &authority.server_for(names, Validity::Future),
+            vec![authority.file()],
+            fault(TlsFault::NotYetValid),
+        ),
+        (
+            "another name",
+            &authority.server_for(&["elsewhere.example"], Validity::Now),
+            vec![authority.file()],
+            fault(TlsFault::NameMismatch),
+        ),
+        (
+            "self-signed and given",
+            &self_signed,
+            given.iter().map(|path| path.to_path_buf()).collect(),
+            Ok(404),
+        ),
+        (
+            "self-signed and unknown",
+            &self_signed,
+            vec![authority.file()],
+            fault(TlsFault::UnknownIssuer),
+        ),
+        (
+            "self-signed, given, expired",
+            &expired,
+            vec![expired.certificate.clone()],
+            fault(TlsFault::Expired),
+        ),
+        (
+            "self-signed, given, another name",
+            &elsewhere,
+            vec![elsewhere.certificate.clone()],
+            fault(TlsFault::NameMismatch),
+        ),
+    ] {
+        let origin = Origin::start_tls(server.server_config());
+        let trusted: Vec<&std::path::Path> = trusted.iter().map(std::path::PathBuf::as_path).collect();
+        assert_eq!(outcome(&origin.url("/x"), profile(&trusted)).await, expected, "{case}");
+        let unverified = profile(&trusted).verification(Verification::None);
+        assert_eq!(
+            outcome(&origin.url("/x"), unverified).await,
+            Ok(404),
+            "{case}, unverified"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_version_of_tls_is_held() {
+    let authority = Authority::new();
+    let origin = Origin::start_tls(authority.server().server_config_tls12());
+    let profile = profile(&[&authority.file()]);
+    assert_eq!(outcome(&origin.url("/x"), profile.clone()).await, Ok(404));
+    assert_eq!(
+        outcome(&origin.url("/x"), profile.minimum(TlsMinimum::Tls13)).await,
+        Err(FailureKind::Tls(TlsFault::ProtocolVersion))
+    );
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_where_it_is_wanted() {
+    let authority = Authority::new();
+    let server = authority.server();
+    let origin = Origin::start_tls(authority.requiring_clients(&server));
+    let client = authority.client("me");
+    let read = |path: &std::path::Path| std::fs::read(path).unwrap();
+    let identity = Identity::from_pem(
+        ("cert.pem", &read(&client.certificate)),
+        ("key.pem", &read(&client.key)),
+    )
+    .unwrap();
+    let profile = profile(&[&authority.file()]);
+    assert_eq!(
+        outcome(&origin.url("/x"), profile.clone().identified(Some(identity))).await,
+        Ok(404)
+    );
+    let refused = outcome(&origin.url("/x"), profile).await;
+    assert_eq!(refused, Err(FailureKind::Tls(TlsFault::ClientCertificateRequired)));
+}
+
+#[test]
+fn a_key_must_fit_its_certificate() {
+    let authority = Authority::new();
+    let (one, other) = (authority.client("one"), authority.client("other"));
+    let read = |path: &std::path::Path| std::fs::read(path).unwrap();
+    let (certificate, key) = (read(&one.certificate), read(&other.key));
+    for (certificate, key) in [(&certificate, &key), (&key, &key), (&certificate, &certificate)] {
+        let error = Identity::from_pem(("cert.pem", certificate), ("key.pem", key)).unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    let refused = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    assert_eq!(
+        outcome(&format!("http://{refused}/"), profile(&[])).await,
+        Err(FailureKind::Refused)
+    );
+    assert_eq!(
+        outcome("http://nothing.invalid/", profile(&[])).await.unwrap_err(),
+        FailureKind::UnknownHost
+    );
+    for (fault, expected) in [
+        (Fault::SshBanner, FailureKind::NotHttp),
+        (Fault::GarbageStatusLine, FailureKind::NotHttp),
+        (Fault::ResetBeforeAnswer, FailureKind::Broken),
+        (Fault::CloseBeforeAnswer, FailureKind::Broken),
+        (Fault::HugeHeader { bytes: 1 << 20 }, FailureKind::HeadersTooLarge),
+    ] {
+        let origin = Origin::start();
+        let name = fault.name();
+        origin.script(Matcher::new(Which::Any), fault);
+        assert_eq!(outcome(&origin.url("/x"), profile(&[])).await, Err(expected), "{name}");
+    }
+    let plain = Origin::start();
+    let tls_to_plain = plain.url("/x").replace("http:", "https:");
+    assert_eq!(outcome(&tls_to_plain, profile(&[])).await, Err(FailureKind::PlainText));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_failure_and_not_an_end() {
+    for fault in [
+        Fault::CutBody { after: 10 },
+        Fault::ResetBody { after: 10 },
+        Fault::ChunkedUnfinished { after: 10 },
+    ] {
+        let origin = Origin::start();
+        origin.offer("/x", vec![7; 100]);
+        let name = fault.name();
+        origin.script(Matcher::new(Which::Any), fault);
+        let chunks: Vec<_> = get(&origin.url("/x"), profile(&[]))
+            .await
+            .unwrap()
+            .chunks
+            .collect()
+            .await;
+        let kind = chunks.last().unwrap().as_ref().unwrap_err().kind().clone();
+        assert_eq!(kind, FailureKind::Broken, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn forbidden_addresses_are_not_connected_to() {
+    let origin = Origin::start();
+    let guard = AddressGuard::Named(Bounds::new(AddressClass::Public, [].into()));
+    let forbidden = Err(FailureKind::ForbiddenAddress([127, 0, 0, 1].into(), Peril::Loopback));
+    assert_eq!(
+        outcome(&origin.url("/x"), profile(&[]).guarded(guard.clone())).await,
+        forbidden
+    );
+    // The same address behind a name is found out when the name is resolved.
+    let named = origin.url("/x").replace("127.0.0.1", "localhost");
+    let outcome = outcome(&named, profile(&[]).guarded(guard)).await;
+    assert!(
+        matches!(outcome, Err(FailureKind::ForbiddenAddress(_, Peril::Loopback))),
+        "{outcome:?}"
+    );
+    assert!(origin.recorder().requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_names_no_url() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // The client may have gone already.
+        drop(stream.write_all(b"nonsense\r\n\r\n"));
+    });
+    let failure = get(&format!("http://{address}/x?signature=hunter2"), profile(&[]))
+        .await
+        .unwrap_err();
+    server.join().unwrap();
+    assert!(!format!("{failure:?} {failure}").contains("hunter2"));
+}
