@@ -1,6 +1,8 @@
 //! Takes disk images and other artifacts out of OCI registries.
 
+pub mod auth;
 pub mod cancel;
+pub mod config;
 pub mod error;
 pub mod observe;
 pub mod retry;

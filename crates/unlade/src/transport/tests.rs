@@ -1,6 +1,6 @@
 //! Exchanges with servers on loopback that speak bytes and TLS as they are told.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -197,9 +197,12 @@ async fn failures_are_told_apart() {
         origin.script(Matcher::new(Which::Any), fault);
         assert_eq!(outcome(&origin.url("/x"), profile(&[])).await, Err(expected), "{name}");
     }
-    let plain = Origin::start();
-    let tls_to_plain = plain.url("/x").replace("http:", "https:");
-    assert_eq!(outcome(&tls_to_plain, profile(&[])).await, Err(FailureKind::PlainText));
+    let (address, server) = answering(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nspeak plainly");
+    assert_eq!(
+        outcome(&format!("https://{address}/"), profile(&[])).await,
+        Err(FailureKind::PlainText)
+    );
+    server.join().unwrap();
 }
 
 #[tokio::test]
@@ -245,16 +248,23 @@ async fn forbidden_addresses_are_not_connected_to() {
 
 #[tokio::test]
 async fn a_failure_names_no_url() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        // The client may have gone already.
-        drop(stream.write_all(b"nonsense\r\n\r\n"));
-    });
+    let (address, server) = answering(b"nonsense\r\n\r\n");
     let failure = get(&format!("http://{address}/x?signature=hunter2"), profile(&[]))
         .await
         .unwrap_err();
     server.join().unwrap();
     assert!(!format!("{failure:?} {failure}").contains("hunter2"));
+}
+
+/// Answers one connection with these bytes, whatever it says.
+fn answering(answer: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut greeting = [0; 4096];
+        assert!(stream.read(&mut greeting).unwrap() > 0);
+        stream.write_all(answer).unwrap();
+    });
+    (address, server)
 }

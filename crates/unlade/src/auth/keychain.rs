@@ -1,0 +1,185 @@
+//! The credential of a repository: the first of several places that has one.
+
+use super::pull_secret::PullSecret;
+use super::{AuthFile, Credential, Found, PullSecretFormat};
+use crate::error::{Error, Result};
+use crate::spec::reference::Repository;
+
+/// Where credentials are looked for: what was given explicitly, then auth files in
+/// order; the first that has one for the registry decides, else there is none.
+#[derive(Debug, Default)]
+pub struct Keychain {
+    explicit: Option<(String, PullSecret)>,
+    files: Vec<Source>,
+}
+
+#[derive(Debug)]
+struct Source {
+    name: String,
+    content: Result<AuthFile>,
+}
+
+/// An auth file as it was read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AuthFileSource {
+    name: String,
+    bytes: Vec<u8>,
+    named_by: NamedBy,
+}
+
+/// Who named a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NamedBy {
+    /// Nobody: it lies where such files lie.
+    Discovered,
+    /// The user: it must be sound.
+    User,
+}
+
+impl AuthFileSource {
+    /// Describes a file by the name it goes by in messages, its content, and who named it.
+    pub fn new(name: String, bytes: Vec<u8>, named_by: NamedBy) -> Self {
+        Self { name, bytes, named_by }
+    }
+
+    /// Returns the name it goes by in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Keychain {
+    /// Reads auth files, which are then asked in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed file that the user named. A
+    /// malformed file that was only discovered is an error once it would have been asked.
+    pub fn new(files: impl IntoIterator<Item = AuthFileSource>) -> Result<Self> {
+        let mut sources = Vec::new();
+        for AuthFileSource { name, bytes, named_by } in files {
+            let content = AuthFile::parse(&bytes, &name);
+            match (content, named_by) {
+                (Err(error), NamedBy::User) => return Err(error),
+                (content, _) => sources.push(Source { name, content }),
+            }
+        }
+        Ok(Self {
+            explicit: None,
+            files: sources,
+        })
+    }
+
+    /// Adds a pull secret, which is asked first; `name` is what it goes by in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is in no known form.
+    pub fn with_pull_secret(mut self, secret: &[u8], format: PullSecretFormat, name: &str) -> Result<Self> {
+        self.explicit = Some((name.to_owned(), PullSecret::parse(secret, format, name)?));
+        Ok(self)
+    }
+
+    /// Finds the credential of a repository; without one it is [`Credential::Anonymous`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed file or entry would have decided.
+    pub fn find(&self, repository: &Repository) -> Result<Found> {
+        match &self.explicit {
+            Some((name, PullSecret::Login(login))) => {
+                return Ok(Found::new(login.clone(), format!("the pull secret {name}")));
+            }
+            Some((name, PullSecret::File(file))) => {
+                if let Some((key, credential)) = file.lookup(repository)? {
+                    return Ok(Found::new(
+                        credential,
+                        format!("auths[{key}] of the pull secret {name}"),
+                    ));
+                }
+            }
+            None => {}
+        }
+        for source in &self.files {
+            let file = source.content.as_ref().map_err(again)?;
+            if let Some((key, credential)) = file.lookup(repository)? {
+                return Ok(Found::new(credential, format!("auths[{key}] of {}", source.name)));
+            }
+        }
+        Ok(Found::new(Credential::Anonymous, "nowhere: no login is known"))
+    }
+}
+
+/// Says again what was found wrong when the file was read.
+fn again(error: &Error) -> Error {
+    Error::new(error.kind(), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str, named_by: NamedBy) -> AuthFileSource {
+        AuthFileSource::new(name.to_owned(), text.as_bytes().to_vec(), named_by)
+    }
+
+    fn origin(keychain: &Keychain, repository: &str) -> String {
+        keychain
+            .find(&repository.parse().unwrap())
+            .map_or_else(|error| error.to_string(), |found| found.origin)
+    }
+
+    #[test]
+    fn the_first_match_wins() {
+        let keychain = Keychain::new([
+            file("first", r#"{"auths":{"a.example":{"auth":"dTpw"}}}"#, NamedBy::User),
+            file(
+                "second",
+                r#"{"auths":{"a.example/x/y":{"auth":"dTpw"},"b.example":{"auth":"dTpw"}}}"#,
+                NamedBy::Discovered,
+            ),
+        ])
+        .unwrap();
+        assert_eq!(origin(&keychain, "a.example/x/y"), "auths[a.example] of first");
+        assert_eq!(origin(&keychain, "b.example/x"), "auths[b.example] of second");
+        assert_eq!(origin(&keychain, "c.example/x"), "nowhere: no login is known");
+        let keychain = keychain
+            .with_pull_secret(b"me:pw", PullSecretFormat::Auto, "ps")
+            .unwrap();
+        assert_eq!(origin(&keychain, "a.example/x"), "the pull secret ps");
+    }
+
+    #[test]
+    fn a_pull_secret_that_is_an_auth_file_speaks_for_its_own_registries_alone() {
+        let keychain = Keychain::new([file("f", r#"{"auths":{"b.example":{"auth":"dTpw"}}}"#, NamedBy::User)])
+            .unwrap()
+            .with_pull_secret(
+                br#"{"auths":{"a.example":{"auth":"dTpw"}}}"#,
+                PullSecretFormat::Auto,
+                "ps",
+            )
+            .unwrap();
+        assert_eq!(
+            origin(&keychain, "a.example/x"),
+            "auths[a.example] of the pull secret ps"
+        );
+        assert_eq!(origin(&keychain, "b.example/x"), "auths[b.example] of f");
+    }
+
+    #[test]
+    fn a_malformed_file_is_an_error_where_it_was_named_or_would_have_decided() {
+        assert!(Keychain::new([file("bad", "{", NamedBy::User)]).is_err());
+        let keychain = Keychain::new([
+            file("good", r#"{"auths":{"a.example":{"auth":"dTpw"}}}"#, NamedBy::User),
+            file("bad", "{", NamedBy::Discovered),
+        ])
+        .unwrap();
+        assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of good");
+        assert_eq!(
+            origin(&keychain, "b.example/x"),
+            "bad, line 1, column 1: this is not JSON"
+        );
+    }
+}
