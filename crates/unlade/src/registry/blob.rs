@@ -1,0 +1,139 @@
+//! One body of one range of a blob.
+//!
+//! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs>
+
+use std::ops::Range;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
+
+use super::api::Api;
+use super::manifest::plain;
+use super::refusal;
+use super::request::{Reply, Request, Terms};
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Ask, Body, Chunks, EndpointId};
+use crate::spec::content_range::ContentRange;
+use crate::spec::descriptor::Content;
+use crate::spec::safe_url::SafeUrl;
+use crate::transport::watch::watch;
+
+/// Opens a window of a blob.
+pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
+    let what = format!("fetch the blob {} of {}", blob.digest, api.repository);
+    let terms = Terms { budget: &ask.budget, observer: ask.observer.as_ref() };
+    let request = Request::new(format!("blobs/{}", blob.digest), what);
+    let reply = match range(&ask.window, blob.size) {
+        None => api.send(&request, terms).await?,
+        Some(range) => match api.send(&request.clone().ranged(&range), terms).await {
+            // Some servers refuse ranges that are perfectly good: the whole is then asked for.
+            Err(error) if error.context().status == Some(416) => api.send(&request, terms).await?,
+            outcome => outcome?,
+        },
+    };
+    let placed = place(reply.answer.status, &reply.answer.headers, blob, &ask.window);
+    let (window, total) = placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
+        error
+            .making(format!("cannot {}", request.what))
+            .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
+    })?;
+    let origin = EndpointId::new(&api.repository.registry().authority());
+    Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
+}
+
+/// Writes the range of a window, unless it is the whole blob. Always exact and closed
+/// where the size is known: some servers refuse open and over-long ones.
+fn range(window: &Range<u64>, size: Option<u64>) -> Option<String> {
+    let end = window.end.min(size.unwrap_or(u64::MAX));
+    match (window.start, end) {
+        (0, end) if Some(end) == size || end == u64::MAX => None,
+        (start, u64::MAX) => Some(format!("bytes={start}-")),
+        (start, end) => Some(format!("bytes={start}-{}", end.saturating_sub(1).max(start))),
+    }
+}
+
+/// Says which bytes an answer holds, and how many the blob has. Pure.
+///
+/// # Errors
+///
+/// [`ErrorKind::Mismatch`] if the answer speaks of another size, [`ErrorKind::PeerMisbehaved`] if its bytes
+/// cannot be placed.
+fn place(
+    status: StatusCode,
+    headers: &HeaderMap,
+    blob: &Content,
+    window: &Range<u64>,
+) -> Result<(Range<u64>, Option<u64>)> {
+    let asked = range(window, blob.size);
+    match (status.as_u16(), asked) {
+        (200, _) => {
+            let total = length(headers)?;
+            check_size(blob, total)?;
+            Ok((0..total.or(blob.size).unwrap_or(u64::MAX), total))
+        }
+        (206, Some(_)) => partial(headers, blob, window),
+        (206, None) => {
+            Err(Error::new(ErrorKind::PeerMisbehaved, "the answer is a part, although the whole was asked for"))
+        }
+        (status, _) => Err(Error::new(ErrorKind::Mismatch, format!("the answer {status} holds no content"))),
+    }
+}
+
+fn partial(headers: &HeaderMap, blob: &Content, window: &Range<u64>) -> Result<(Range<u64>, Option<u64>)> {
+    let misbehaved = |text: String| Error::new(ErrorKind::PeerMisbehaved, text);
+    let range = ContentRange::from_headers(headers)
+        .map_err(|error| misbehaved("the answer's bytes cannot be placed".to_owned()).caused_by(error))?;
+    if range.first != window.start {
+        return Err(misbehaved(format!(
+            "the answer begins at byte {} where byte {} was asked for",
+            range.first, window.start
+        )));
+    }
+    let end = window.end.min(blob.size.unwrap_or(u64::MAX));
+    if range.end() > end {
+        return Err(misbehaved(format!("the answer ends at byte {} where {} was asked for", range.last, end - 1)));
+    }
+    if let (Some(size), Some(total)) = (blob.size, range.total) {
+        if size != total {
+            return Err(misbehaved(format!("the answer is a part of {total} bytes where the blob has {size}")));
+        }
+    }
+    if length(headers)?.is_some_and(|length| length != range.end() - range.first) {
+        return Err(misbehaved("the answer's length is not that of its range".to_owned()));
+    }
+    Ok((range.first..range.end(), range.total))
+}
+
+fn check_size(blob: &Content, total: Option<u64>) -> Result<()> {
+    match (blob.size, total) {
+        (Some(size), Some(total)) if size != total => Err(Error::new(
+            ErrorKind::Mismatch,
+            format!("the answer has {total} bytes where the descriptor promises {size}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn length(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| Error::new(ErrorKind::PeerMisbehaved, "the answer's length is no number"))
+}
+
+fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
+    let url = reply.url;
+    let attempts = reply.attempts;
+    watch(reply.answer.chunks, api.registries.pace())
+        .map_err(move |failure| {
+            let safe = SafeUrl::from(url.clone());
+            refusal::failed(failure, &format!("cannot {what}"), &safe.authority(), url.scheme()).with(|context| {
+                context.url = Some(safe);
+                context.attempts = attempts;
+            })
+        })
+        .boxed()
+}
+
+#[cfg(test)]
+mod tests;

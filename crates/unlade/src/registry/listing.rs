@@ -1,0 +1,62 @@
+//! Tags of a repository, as far as they help to say what is wrong.
+
+use serde::Deserialize;
+
+use super::api::Api;
+use super::request::{Request, Terms};
+use crate::observe::Blind;
+use crate::retry::{Budget, Policy};
+use crate::spec::text::sanitise;
+
+/// So many tags are looked at, and so many bytes of them.
+const MAX_TAGS: usize = 1000;
+const MAX_PAGE: u64 = 1 << 20;
+
+/// So many tags are suggested.
+const MAX_NEAR: usize = 5;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+/// Returns tags that are nearly the one given: one page, one try, no error.
+pub(super) async fn near(api: &Api, wanted: &str, terms: Terms<'_>) -> Vec<String> {
+    let budget = Budget::new(Policy::default().with_retries(0), None);
+    let terms = Terms { budget: &budget, observer: &Blind, ..terms };
+    let request = Request::new(format!("tags/list?n={MAX_TAGS}"), format!("list the tags of {}", api.repository));
+    let Ok((_, body)) = api.read(&request, MAX_PAGE, terms).await else { return Vec::new() };
+    // A page that cannot be read suggests nothing.
+    let Ok(page) = serde_json::from_slice::<Page>(&body) else { return Vec::new() };
+    nearest(wanted, page.tags.unwrap_or_default())
+}
+
+/// Returns the nearest of the names, the best first. Pure.
+fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
+    let limit = 1 + wanted.chars().count() / 3;
+    let mut scored: Vec<(usize, String)> = names
+        .into_iter()
+        .take(MAX_TAGS)
+        .filter_map(|name| {
+            let distance = strsim::levenshtein(wanted, &name);
+            let related = distance <= limit || name.starts_with(wanted) || wanted.starts_with(&name);
+            related.then(|| (distance, sanitise(&name).chars().take(128).collect()))
+        })
+        .collect();
+    scored.sort();
+    scored.into_iter().take(MAX_NEAR).map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_come_first() {
+        let names = ["1.4", "1.40", "1.5", "latest", "2024-01-01", "1.4-rc1"].map(str::to_owned).to_vec();
+        assert_eq!(nearest("1.4", names.clone()), ["1.4", "1.40", "1.5", "1.4-rc1"]);
+        assert_eq!(nearest("lastest", names.clone()), ["latest"]);
+        assert_eq!(nearest("unlike-anything", names), Vec::<String>::new());
+    }
+}

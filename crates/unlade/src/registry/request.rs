@@ -1,0 +1,53 @@
+//! A request to a registry, before it is known where it will end.
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, RANGE};
+use http::{HeaderMap, HeaderValue};
+
+use crate::observe::Observer;
+use crate::retry::Budget;
+use crate::transport::Answer;
+
+/// What is asked of a repository: always a GET, which may be made again.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// The path behind the repository's name.
+    pub(super) path: String,
+    /// What was tried, for errors: "read the manifest x of y".
+    pub(super) what: String,
+    pub(super) headers: HeaderMap,
+}
+
+/// On what terms a request is made.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) budget: &'a Budget,
+    pub(super) observer: &'a dyn Observer,
+}
+
+/// An answer that was accepted.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) answer: Answer,
+    pub(super) url: url::Url,
+    pub(super) attempts: u32,
+}
+
+impl Request {
+    pub(super) fn new(path: String, what: String) -> Self {
+        let mut headers = HeaderMap::new();
+        // What is hashed must come as it is.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        Self { path, what, headers }
+    }
+
+    pub(super) fn accepting(mut self, media_types: &'static str) -> Self {
+        self.headers.insert(ACCEPT, HeaderValue::from_static(media_types));
+        self
+    }
+
+    pub(super) fn ranged(mut self, range: &str) -> Self {
+        self.headers.insert(RANGE, HeaderValue::from_str(range).expect("a range is made of digits and a dash"));
+        self
+    }
+}

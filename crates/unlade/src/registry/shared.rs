@@ -1,0 +1,130 @@
+//! What all repositories of a client share.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::host::Host;
+use crate::auth::{Found, Keychain, TokenCache};
+use crate::config::{Config, PlainHttp, TlsVerification, TlsVersion};
+use crate::error::{Error, ErrorKind, Result};
+use crate::retry::Policy;
+use crate::spec::reference::{Registry, Repository};
+use crate::transport::watch::Pace;
+use crate::transport::{Authorities, Identity, Profile, RootLoader, TlsMinimum, Transport, Verification};
+
+/// Connections, tokens, credentials and settings, shared by the repositories of a client.
+pub struct Registries {
+    pub(super) config: Arc<Config>,
+    pub(super) policy: Policy,
+    pub(super) keychain: Keychain,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) tokens: TokenCache,
+    pub(super) allow_nets: Arc<[IpNet]>,
+    profile: Profile,
+    identity: Option<Identity>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    warned: Mutex<HashSet<String>>,
+}
+
+impl Registries {
+    /// Puts the settings together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for certificates that cannot be read and keys that do not fit.
+    pub fn new(
+        config: Arc<Config>,
+        policy: Policy,
+        keychain: Keychain,
+        transport: Arc<dyn Transport>,
+        roots: Arc<dyn RootLoader>,
+    ) -> Result<Self> {
+        let files = config.authorities.iter().map(|pem| (pem.name.as_str(), pem.text.as_slice()));
+        let minimum = match config.tls_minimum {
+            TlsVersion::Tls12 => TlsMinimum::Tls12,
+            TlsVersion::Tls13 => TlsMinimum::Tls13,
+        };
+        let verification = match config.tls_verification {
+            TlsVerification::Full => Verification::Full,
+            TlsVerification::Skip => Verification::None,
+        };
+        let profile = Profile::new(Authorities::new(roots, files)?).minimum(minimum).verification(verification);
+        let identity = config.identity.as_ref().map(|identity| {
+            let (certificate, key) = (&identity.certificate, &identity.key);
+            Identity::from_pem((&certificate.name, &certificate.text), (&key.name, &key.text))
+        });
+        Ok(Self {
+            identity: identity.transpose()?,
+            allow_nets: config.allow_nets.clone().into(),
+            config,
+            policy,
+            keychain,
+            transport,
+            tokens: TokenCache::new(),
+            profile,
+            hosts: Mutex::default(),
+            warned: Mutex::default(),
+        })
+    }
+
+    /// Returns the profile without a client certificate.
+    pub(super) fn profile(&self) -> Profile {
+        self.profile.clone()
+    }
+
+    /// Returns the profile for the registry's own host.
+    pub(super) fn home_profile(&self) -> Profile {
+        self.profile.clone().identified(self.identity.clone())
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        Pace::new(self.config.stall_timeout, self.config.min_rate)
+    }
+
+    pub(super) fn host(&self, authority: &str) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hosts.entry(authority.to_owned()).or_default())
+    }
+
+    pub(super) fn credential(&self, repository: &Repository) -> Result<Found> {
+        self.keychain.find(repository)
+    }
+
+    /// Says whether this is the first warning of its kind.
+    pub(super) fn is_news(&self, warning: &str) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.to_owned())
+    }
+
+    /// Returns the URL that a repository's requests begin with.
+    pub(super) fn base(&self, repository: &Repository) -> Result<Url> {
+        let registry = repository.registry();
+        let scheme = if self.speaks_plainly(registry) { "http" } else { "https" };
+        let text = format!("{scheme}://{}/v2/{}/", registry.api_authority(), repository.name());
+        text.parse().map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("{registry} is no name of a host")).caused_by::<url::ParseError>(error)
+        })
+    }
+
+    /// Says whether a registry is spoken to in plain http: where that was asked for, and
+    /// on loopback, unless the settings speak of TLS.
+    fn speaks_plainly(&self, registry: &Registry) -> bool {
+        let speaks_of_tls = !self.config.authorities.is_empty()
+            || self.identity.is_some()
+            || self.config.tls_verification == TlsVerification::Skip;
+        match self.config.plain_http {
+            PlainHttp::Always => true,
+            PlainHttp::Never => false,
+            PlainHttp::Loopback => registry.is_loopback() && !speaks_of_tls,
+        }
+    }
+}
+
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registries").field("config", &self.config).finish_non_exhaustive()
+    }
+}
