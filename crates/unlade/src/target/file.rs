@@ -6,6 +6,7 @@
 //! removed.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
@@ -141,7 +142,10 @@ impl FileTarget {
 
     /// Looks at what has the final name, and opens it if it could be the blob.
     fn inspect(&self, directory: &Directory) -> Result<Option<(File, Stat)>> {
-        let occupant = directory.look(&self.place.name)?.as_ref().map_or(Occupant::Nobody, occupant);
+        let occupant = directory
+            .look(&self.place.name)?
+            .as_ref()
+            .map_or(Occupant::Nobody, occupant);
         match judge(occupant, self.offer, self.replace()) {
             Verdict::Fill => Ok(None),
             Verdict::Offer => self.open(directory),
@@ -177,7 +181,10 @@ impl FileTarget {
         let path = self.place.path();
         reserve(partial.file(), job.output, partial.directory(), path, &job.cancel)?;
         let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
-        self.state = State::Filling { partial, pages: Arc::new(pages) };
+        self.state = State::Filling {
+            partial,
+            pages: Arc::new(pages),
+        };
         Ok(Room::Empty)
     }
 
@@ -251,7 +258,10 @@ impl Stage for FileTarget {
                 };
                 publication.publish(partial, verified.size)?;
                 let target = path.display().to_string();
-                self.observer.notice(&Event::Committed { target, digest: verified.digest.clone() });
+                self.observer.notice(&Event::Committed {
+                    target,
+                    digest: verified.digest.clone(),
+                });
                 Status::Downloaded
             }
             State::Offered(offered) => {
@@ -288,11 +298,10 @@ impl Positioned for FileTarget {
 /// Decides what becomes of what has the final name.
 fn judge(occupant: Occupant, offer: Offer, replace: Replace) -> Verdict {
     match (occupant, offer, replace) {
-        (Occupant::Nobody, ..) => Verdict::Fill,
         (Occupant::Other(kind), ..) => Verdict::RefuseKind(kind),
         (Occupant::Regular { .. }, Offer::Any, _) => Verdict::Offer,
         (Occupant::Regular { length }, Offer::OfSize(size), _) if length == size => Verdict::Offer,
-        (Occupant::Regular { .. }, _, Replace::Always) => Verdict::Fill,
+        (Occupant::Nobody, ..) | (Occupant::Regular { .. }, _, Replace::Always) => Verdict::Fill,
         (Occupant::Regular { .. }, _, Replace::Never) => Verdict::Refuse,
     }
 }
@@ -319,8 +328,11 @@ fn unchanged(now: &Stat, then: &Stat) -> bool {
         && (now.st_mtime, now.st_mtime_nsec) == (then.st_mtime, then.st_mtime_nsec)
 }
 
-fn unprepared(path: &std::path::Path) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot fill {}, for which no room was made", path.display()))
+fn unprepared(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!("cannot fill {}, for which no room was made", path.display()),
+    )
 }
 
 #[cfg(test)]

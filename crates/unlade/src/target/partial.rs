@@ -69,7 +69,9 @@ impl Partial {
     pub(super) fn open(directory: &Arc<Directory>, target: &OsStr, patience: &mut Patience) -> Result<Option<Self>> {
         let name = partial_name(target, name_limit(directory));
         let path = directory.join(&name);
-        let Some((file, origin)) = open_or_make(directory, &name, &path)? else { return Ok(None) };
+        let Some((file, origin)) = open_or_make(directory, &name, &path)? else {
+            return Ok(None);
+        };
         patience.lock(&file, &path)?;
         let found = fstat(&file).map_err(|error| unusable(&path, error))?;
         match directory.look(&name)? {
@@ -80,7 +82,14 @@ impl Partial {
             return Err(refused(&path, &objection));
         }
         let directory = Arc::clone(directory);
-        Ok(Some(Self { directory, name, path, file: Arc::new(file), found, care: Care::Remove }))
+        Ok(Some(Self {
+            directory,
+            name,
+            path,
+            file: Arc::new(file),
+            found,
+            care: Care::Remove,
+        }))
     }
 
     /// Returns the open file, which holds the lock.
@@ -105,7 +114,10 @@ impl Partial {
 
     /// Says whether what a name stands for is this file.
     pub(super) fn is_at(&self, name: &OsStr) -> Result<bool> {
-        Ok(self.directory.look(name)?.is_some_and(|named| same(&named, &self.found)))
+        Ok(self
+            .directory
+            .look(name)?
+            .is_some_and(|named| same(&named, &self.found)))
     }
 
     /// Leaves the file where it is: it has its final name, or nothing can be done about it.
@@ -163,7 +175,9 @@ fn beginning(name: &[u8], room: usize) -> &[u8] {
 
 fn name_limit(directory: &Directory) -> usize {
     // Some file systems count characters, or say nothing: no name is longer than Linux takes.
-    let told = fstatvfs(directory).ok().and_then(|system| usize::try_from(system.f_namemax).ok());
+    let told = fstatvfs(directory)
+        .ok()
+        .and_then(|system| usize::try_from(system.f_namemax).ok());
     told.unwrap_or(MAX_NAME).clamp(MIN_NAME, MAX_NAME)
 }
 
@@ -172,7 +186,12 @@ fn name_limit(directory: &Directory) -> usize {
 /// Returns `None` if one that was there went away in between.
 fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Option<(File, Origin)>> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match openat(directory, name, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o600)) {
+    match openat(
+        directory,
+        name,
+        flags | OFlags::CREATE | OFlags::EXCL,
+        Mode::from_raw_mode(0o600),
+    ) {
         Ok(made) => return Ok(Some((made.into(), Origin::Made))),
         Err(Errno::EXIST) => {}
         Err(error) => {
@@ -181,7 +200,9 @@ fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Opti
         }
     }
     // Looked at before it is opened: opening a device can do things to it.
-    let Some(found) = directory.look(name)? else { return Ok(None) };
+    let Some(found) = directory.look(name)? else {
+        return Ok(None);
+    };
     if let Some(objection) = strangeness(&found) {
         return Err(refused(path, &objection));
     }
@@ -221,7 +242,10 @@ fn objection(found: &Stat, origin: Origin) -> Option<String> {
 }
 
 fn refused(path: &Path, objection: &str) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot use {}, which {objection}", path.display()))
+    Error::new(
+        ErrorKind::Io,
+        format!("cannot use {}, which {objection}", path.display()),
+    )
 }
 
 fn unusable(path: &Path, error: Errno) -> Error {
@@ -236,9 +260,15 @@ mod tests {
 
     #[test]
     fn short_names_are_kept_whole() {
-        assert_eq!(partial_name(OsStr::new("disk.img"), MAX_NAME), ".disk.img.unlade-partial");
+        assert_eq!(
+            partial_name(OsStr::new("disk.img"), MAX_NAME),
+            ".disk.img.unlade-partial"
+        );
         let longest = "x".repeat(MAX_NAME - 1 - PARTIAL_SUFFIX.len());
-        assert_eq!(partial_name(OsStr::new(&longest), MAX_NAME), *format!(".{longest}.unlade-partial"));
+        assert_eq!(
+            partial_name(OsStr::new(&longest), MAX_NAME),
+            *format!(".{longest}.unlade-partial")
+        );
     }
 
     #[test]

@@ -42,8 +42,10 @@ pub struct Place {
     pub(super) folders: Vec<String>,
     /// The name in the innermost folder.
     pub(super) name: OsString,
-    path: PathBuf,
-    replace: Replace,
+    /// The path as the user knows it.
+    pub(super) path: PathBuf,
+    /// Whether a file that is there may be replaced.
+    pub(super) replace: Replace,
 }
 
 /// What to do about a folder that is missing.
@@ -97,8 +99,11 @@ pub fn resolve(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
 
 fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace) -> Result<Place> {
     let Some(title) = title else {
-        return Err(Error::new(ErrorKind::InvalidInput, "the layer has no title that could name its file")
-            .advise(Advice::NameOutput));
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the layer has no title that could name its file",
+        )
+        .advise(Advice::NameOutput));
     };
     let title = Title::parse(title)?;
     Ok(Place {
@@ -134,14 +139,25 @@ fn new(path: &Path) -> Result<Place> {
 /// Makes the place of a file at `real` that the user knows as `path`.
 fn file(real: &Path, path: &Path) -> Result<Place> {
     let (Some(base), Some(name)) = (real.parent(), real.file_name()) else {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("{path:?} names no file")).advise(Advice::NameOutput));
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("the path \"{}\" names no file", path.display()),
+        )
+        .advise(Advice::NameOutput));
     };
-    let opened = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+    let opened = if base.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        base
+    };
     let folder = opened
         .canonicalize()
         .map_err(|error| Error::io(format!("cannot open the folder {}", opened.display()), error))?;
     if holds_devices(&folder) {
-        let message = format!("{} is no device, and a file there would fill the memory", path.display());
+        let message = format!(
+            "{} is no device, and a file there would fill the memory",
+            path.display()
+        );
         return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice));
     }
     Ok(Place {
@@ -186,7 +202,10 @@ fn no_file(path: &Path, kind: FileType) -> Error {
 }
 
 fn stream(path: &Path, kind: &str) -> Error {
-    let message = format!("cannot replace {}, which is {kind}: `-o -` writes to standard output", path.display());
+    let message = format!(
+        "cannot replace {}, which is {kind}: `-o -` writes to standard output",
+        path.display()
+    );
     Error::new(ErrorKind::InvalidInput, message)
 }
 

@@ -45,7 +45,10 @@ impl Publication<'_> {
     ///
     /// Up to the renaming, what has the final name stays as it was, and the partial is removed.
     pub(super) fn publish(&self, mut partial: Partial, size: u64) -> Result<()> {
-        let mode = match self.settle(&partial, size).and_then(|mode| self.rename(&partial).map(|()| mode)) {
+        let mode = match self
+            .settle(&partial, size)
+            .and_then(|mode| self.rename(&partial).map(|()| mode))
+        {
             Ok(mode) => mode,
             Err(error) => {
                 // What went wrong first is what the caller must hear; a partial that stays is ours to the next run.
@@ -63,7 +66,10 @@ impl Publication<'_> {
         let found = fstat(file).map_err(|error| self.failed("look at the partial of", error))?;
         let length = length(&found);
         if length < size {
-            let message = format!("the partial of {} has {length} bytes where {size} are proven", self.path.display());
+            let message = format!(
+                "the partial of {} has {length} bytes where {size} are proven",
+                self.path.display()
+            );
             return Err(Error::new(ErrorKind::Io, message));
         }
         if length > size {
@@ -99,7 +105,10 @@ impl Publication<'_> {
     /// Does what is left once the file is visible.
     fn confirm(&self, partial: &Partial, mode: Mode) -> Result<()> {
         if !partial.is_at(self.name)? {
-            let message = format!("another program replaced {} while it was published", self.path.display());
+            let message = format!(
+                "another program replaced {} while it was published",
+                self.path.display()
+            );
             return Err(Error::new(ErrorKind::Io, message));
         }
         let done = || -> io::Result<()> {
@@ -113,7 +122,13 @@ impl Publication<'_> {
             }
         };
         done().map_err(|error| {
-            Error::io(format!("{} is published, but its name or mode may not survive a power cut", self.path.display()), error)
+            Error::io(
+                format!(
+                    "{} is published, but its name or mode may not survive a power cut",
+                    self.path.display()
+                ),
+                error,
+            )
         })
     }
 
@@ -139,7 +154,13 @@ impl Publication<'_> {
     }
 
     fn failed(&self, step: &str, error: Errno) -> Error {
-        Error::io(format!("cannot {step} {}; what was there before is untouched", self.path.display()), error.into())
+        Error::io(
+            format!(
+                "cannot {step} {}; what was there before is untouched",
+                self.path.display()
+            ),
+            error.into(),
+        )
     }
 }
 
@@ -181,7 +202,46 @@ fn parse_umask(status: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::Job;
+    use super::super::directory::Directory;
+    use super::super::lock::Patience;
+    use super::super::place::resolve;
     use super::*;
+    use crate::cancel::Cancel;
+    use crate::observe::Blind;
+    use crate::spec::descriptor::Content;
+    use crate::spec::digest::Algorithm;
+    use crate::verify::digest_of;
+
+    #[test]
+    fn a_link_stands_for_the_renaming_where_the_name_is_free() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("disk.img");
+        let place = resolve(Some(&path), None).unwrap();
+        let content = Content {
+            digest: digest_of(Algorithm::Sha256, b""),
+            size: None,
+        };
+        let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
+        let directory = Arc::new(Directory::open(&place, Durability::NoSync).unwrap());
+        let open = || {
+            Partial::open(&directory, &place.name, &mut Patience::new(&job, &path))
+                .unwrap()
+                .unwrap()
+        };
+
+        assert_eq!(link(&open(), &place.name), Ok(()));
+        assert_eq!(link(&open(), &place.name), Err(Errno::EXIST));
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["disk.img"]);
+    }
 
     #[test]
     fn the_umask_stands_in_its_line_in_octal() {

@@ -26,9 +26,14 @@ pub(super) fn reserve(
 ) -> Result<()> {
     // What a killed process left there is nobody's record, and takes up room.
     set_length(file, 0).map_err(|error| Error::io(format!("cannot empty {}", path.display()), error.into()))?;
-    let Some(size) = size.filter(|size| *size > 0) else { return Ok(()) };
+    let Some(size) = size.filter(|size| *size > 0) else {
+        return Ok(());
+    };
     if let Some(free) = free(directory).filter(|free| *free < size) {
-        let message = format!("{} needs {size} bytes, and its file system has {free} left", path.display());
+        let message = format!(
+            "{} needs {size} bytes, and its file system has {free} left",
+            path.display()
+        );
         return Err(Error::new(ErrorKind::NoSpace, message).advise(Advice::FreeSpace(size)));
     }
     loop {
@@ -63,9 +68,9 @@ fn free(directory: &Directory) -> Option<u64> {
 fn refused(size: u64, path: &Path, error: Errno) -> Error {
     let message = format!("cannot make room for the {size} bytes of {}", path.display());
     match error {
-        Errno::NOSPC | Errno::DQUOT => {
-            Error::new(ErrorKind::NoSpace, message).advise(Advice::FreeSpace(size)).caused_by(std::io::Error::from(error))
-        }
+        Errno::NOSPC | Errno::DQUOT => Error::new(ErrorKind::NoSpace, message)
+            .advise(Advice::FreeSpace(size))
+            .caused_by(std::io::Error::from(error)),
         // Longer than a file there can be; freeing room would not help.
         Errno::FBIG | Errno::INVAL => Error::new(ErrorKind::NoSpace, message).caused_by(std::io::Error::from(error)),
         _ => Error::io(message, error.into()),
