@@ -117,23 +117,26 @@ fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace
 }
 
 fn existing(path: &Path) -> Result<Place> {
-    let is_link = lstat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink);
-    if is_link {
-        let real = path
-            .canonicalize()
-            .map_err(|error| Error::io(format!("cannot follow the link {}", path.display()), error))?;
-        file(&real, path)
-    } else {
-        file(path, path)
+    if !is_link(path) {
+        return file(path, path);
     }
+    let real = path
+        .canonicalize()
+        .map_err(|error| Error::io(format!("cannot follow the link {}", path.display()), error))?;
+    file(&real, path)
 }
 
 fn new(path: &Path) -> Result<Place> {
-    if lstat(path).is_ok() {
+    // Anything but a link has come into being just now, and is looked at when the target is prepared.
+    if is_link(path) {
         let message = format!("cannot follow the link {}, which leads nowhere", path.display());
         return Err(Error::io(message, io::Error::from(Errno::NOENT)));
     }
     file(path, path)
+}
+
+fn is_link(path: &Path) -> bool {
+    lstat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
 }
 
 /// Makes the place of a file at `real` that the user knows as `path`.
