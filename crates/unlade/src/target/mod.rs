@@ -5,10 +5,16 @@
 //! synchronous: the threads of a download call it, and outlive a future that was
 //! dropped.
 
+mod directory;
 pub mod file;
+mod lock;
+mod pages;
 mod partial;
+mod place;
 mod publish;
+mod room;
 mod stage;
+mod title;
 pub mod writer;
 
 pub use stage::{

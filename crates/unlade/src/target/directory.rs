@@ -1,0 +1,187 @@
+//! A folder held open: a name in it means the same from the first look to the last.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fsync, mkdirat, openat, statat};
+use rustix::io::Errno;
+
+use super::file::Durability;
+use super::place::{Missing, Place};
+use crate::error::{Error, Result};
+
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The folder of a target.
+#[derive(Debug)]
+pub(super) struct Directory {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Opens the folder of a place, and makes what may be made of it.
+    ///
+    /// The folder that the user named is opened as any program would; the folders
+    /// of a title are entered one by one, and none of them may be a link.
+    pub(super) fn open(place: &Place, durability: Durability) -> Result<Self> {
+        if place.missing == Missing::Make {
+            make_all(&place.base, durability)?;
+        }
+        let shown = shown(&place.base);
+        let descriptor = openat(CWD, shown, FLAGS, Mode::empty())
+            .map_err(|error| Error::io(format!("cannot open the folder {}", shown.display()), error.into()))?;
+        let mut directory = Self {
+            descriptor,
+            path: place.base.clone(),
+        };
+        for folder in &place.folders {
+            directory = directory.enter(folder, durability)?;
+        }
+        Ok(directory)
+    }
+
+    /// Returns the path that a name in the folder has for the user.
+    pub(super) fn join(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Returns the folder's path, fit for a message.
+    pub(super) fn path(&self) -> &Path {
+        shown(&self.path)
+    }
+
+    /// Looks at what a name stands for, without following links.
+    pub(super) fn look(&self, name: &OsStr) -> Result<Option<Stat>> {
+        match statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::io(
+                format!("cannot look at {}", self.join(name).display()),
+                error.into(),
+            )),
+        }
+    }
+
+    /// Makes the names in the folder durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        sync(self.as_fd())
+    }
+
+    fn enter(self, folder: &str, durability: Durability) -> Result<Self> {
+        let path = self.path.join(folder);
+        let flags = FLAGS | OFlags::NOFOLLOW;
+        let opened = match openat(&self, folder, flags, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                self.make(folder, durability)
+                    .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error))?;
+                openat(&self, folder, flags, Mode::empty())
+            }
+            outcome => outcome,
+        };
+        match opened {
+            Ok(descriptor) => Ok(Self { descriptor, path }),
+            Err(error) => {
+                let kind = match self.look(OsStr::new(folder)) {
+                    Ok(Some(found)) => FileType::from_raw_mode(found.st_mode),
+                    _ => FileType::Directory,
+                };
+                let why = match kind {
+                    FileType::Directory => String::new(),
+                    other => format!(", which is {}", describe(other)),
+                };
+                Err(Error::io(
+                    format!("cannot enter the folder {}{why}", path.display()),
+                    error.into(),
+                ))
+            }
+        }
+    }
+
+    fn make(&self, folder: &str, durability: Durability) -> io::Result<()> {
+        match mkdirat(self, folder, Mode::from_raw_mode(0o777)) {
+            Ok(()) if durability == Durability::Sync => self.sync(),
+            // Made by another process in between: as good.
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// Says whether two looks saw the same file.
+pub(super) fn same(one: &Stat, other: &Stat) -> bool {
+    one.st_dev == other.st_dev && one.st_ino == other.st_ino
+}
+
+/// Returns the length of a file, in bytes.
+pub(super) fn length(found: &Stat) -> u64 {
+    // The system reports no negative ones.
+    u64::try_from(found.st_size).unwrap_or(0)
+}
+
+/// Says what a file is, as the end of a sentence.
+pub(super) fn describe(kind: FileType) -> &'static str {
+    match kind {
+        FileType::BlockDevice => "a block device",
+        FileType::CharacterDevice => "a character device",
+        FileType::Directory => "a folder",
+        FileType::Fifo => "a FIFO",
+        FileType::RegularFile => "a regular file",
+        FileType::Socket => "a socket",
+        FileType::Symlink => "a symbolic link",
+        FileType::Unknown => "of an unknown kind",
+    }
+}
+
+fn shown(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    }
+}
+
+/// Makes a folder and all those above it that are missing, and makes their names durable.
+fn make_all(path: &Path, durability: Durability) -> Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        make_one(folder, durability)
+            .map_err(|error| Error::io(format!("cannot make the folder {}", folder.display()), error))?;
+    }
+    Ok(())
+}
+
+fn make_one(folder: &Path, durability: Durability) -> io::Result<()> {
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => return Ok(()),
+        outcome => outcome?,
+    }
+    match folder.parent() {
+        Some(parent) if durability == Durability::Sync => {
+            sync(openat(CWD, shown(parent), FLAGS, Mode::empty())?.as_fd())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sync(folder: BorrowedFd<'_>) -> io::Result<()> {
+    loop {
+        match fsync(folder) {
+            Err(Errno::INTR) => {}
+            // Some network file systems cannot sync a folder; their servers do it unasked.
+            Ok(()) | Err(Errno::INVAL) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! A regular file as a target, published as a whole or not at all.
+//!
+//! The bytes go to `.NAME.unlade-partial` in the folder of the file: only its owner
+//! can read it, it is locked, and its room is taken before the first byte. A
+//! renaming makes it the file. There is no journal: what is not published is
+//! removed.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
+
+use super::directory::{Directory, describe, length, same};
+use super::lock::Patience;
+use super::pages::FilePages;
+use super::partial::Partial;
+pub use super::place::{Place, Replace, resolve};
+use super::publish::{Publication, exists};
+use super::room::reserve;
+use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Blind, Event, Observer};
+use crate::verify::{Proof, Ticket};
+
+/// So often is a partial opened anew because another process ended with it while its
+/// lock was waited for; each time, that process may have finished the file.
+const MAX_TURNS: u32 = 64;
+
+/// Whether a published file must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It need not: faster, for files that can be fetched again.
+    NoSync,
+    /// It must: content and name are synced before publishing ends.
+    #[default]
+    Sync,
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileOptions {
+    /// Whether a file may be replaced whose name a server chose; one that the user named always may.
+    pub replace: Replace,
+    /// Whether a published file must survive a power cut.
+    pub durability: Durability,
+}
+
+impl FileOptions {
+    /// Sets whether a file may be replaced whose name a server chose.
+    #[must_use]
+    pub fn replace(mut self, replace: Replace) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    /// Sets whether a published file must survive a power cut.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+}
+
+/// Fills one regular file with a blob as it is.
+///
+/// A file of the right size that is there already is offered as
+/// [`Room::Present`]; only if it turns out to be another one is it replaced.
+/// Dropping the target removes what is not published.
+#[derive(Debug)]
+pub struct FileTarget {
+    place: Place,
+    options: FileOptions,
+    ticket: Ticket,
+    observer: Arc<dyn Observer>,
+    offer: Offer,
+    state: State,
+}
+
+/// What a target holds.
+#[derive(Debug)]
+enum State {
+    Filling { partial: Partial, pages: Arc<FilePages> },
+    Idle,
+    Offered(Offered),
+}
+
+/// A file that was there and is hashed by the caller.
+#[derive(Debug)]
+struct Offered {
+    directory: Arc<Directory>,
+    found: Stat,
+}
+
+/// Which existing files could be the blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    Any,
+    Nothing,
+    OfSize(u64),
+}
+
+/// What has the final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occupant {
+    Nobody,
+    Other(FileType),
+    Regular { length: u64 },
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Fill,
+    Offer,
+    Refuse,
+    RefuseKind(FileType),
+}
+
+impl FileTarget {
+    /// Makes a target of a place, which is not touched before `prepare`.
+    pub fn new(place: Place, options: FileOptions) -> Self {
+        Self {
+            place,
+            options,
+            ticket: Ticket::new(),
+            observer: Arc::new(Blind),
+            offer: Offer::Any,
+            state: State::Idle,
+        }
+    }
+
+    fn replace(&self) -> Replace {
+        match (self.place.replace(), self.options.replace) {
+            (Replace::Never, Replace::Never) => Replace::Never,
+            _ => Replace::Always,
+        }
+    }
+
+    /// Looks at what has the final name, and opens it if it could be the blob.
+    fn inspect(&self, directory: &Directory) -> Result<Option<(File, Stat)>> {
+        let occupant = directory
+            .look(&self.place.name)?
+            .as_ref()
+            .map_or(Occupant::Nobody, occupant);
+        match judge(occupant, self.offer, self.replace()) {
+            Verdict::Fill => Ok(None),
+            Verdict::Offer => self.open(directory),
+            Verdict::Refuse => Err(exists(self.place.path())),
+            Verdict::RefuseKind(kind) => Err(self.wrong_kind(kind)),
+        }
+    }
+
+    fn open(&self, directory: &Directory) -> Result<Option<(File, Stat)>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file: File = match openat(directory, &self.place.name, flags, Mode::empty()) {
+            Ok(opened) => opened.into(),
+            // What cannot be read cannot be known to be right; whether it is replaced is another question.
+            Err(Errno::ACCESS) if self.replace() == Replace::Always => return Ok(None),
+            Err(Errno::ACCESS) => return Err(exists(self.place.path())),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(self.unreadable(error)),
+        };
+        let found = fstat(&file).map_err(|error| self.unreadable(error))?;
+        match occupant(&found) {
+            Occupant::Other(kind) => Err(self.wrong_kind(kind)),
+            _ => Ok(Some((file, found))),
+        }
+    }
+
+    fn present(&mut self, directory: Arc<Directory>, file: File, found: Stat) -> Room {
+        self.offer = Offer::Nothing;
+        self.state = State::Offered(Offered { directory, found });
+        Room::Present(Box::new(file))
+    }
+
+    fn fill(&mut self, partial: Partial, job: &Job) -> Result<Room> {
+        let path = self.place.path();
+        reserve(partial.file(), job.output, partial.directory(), path, &job.cancel)?;
+        let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
+        self.state = State::Filling {
+            partial,
+            pages: Arc::new(pages),
+        };
+        Ok(Room::Empty)
+    }
+
+    fn wrong_kind(&self, kind: FileType) -> Error {
+        let (path, kind) = (self.place.path().display(), describe(kind));
+        match self.replace() {
+            Replace::Always => Error::new(ErrorKind::Io, format!("cannot replace {path}, which is {kind}")),
+            Replace::Never => Error::new(ErrorKind::Exists, format!("{path} exists already, and is {kind}")),
+        }
+    }
+
+    fn unreadable(&self, error: Errno) -> Error {
+        Error::io(format!("cannot read {}", self.place.path().display()), error.into())
+    }
+
+    /// Fails if the file that was offered is not the one that was hashed any more.
+    fn confirm(&self, offered: &Offered) -> Result<()> {
+        let now = offered.directory.look(&self.place.name)?;
+        if now.is_some_and(|now| unchanged(&now, &offered.found)) {
+            return Ok(());
+        }
+        let message = format!("{} was changed while it was verified", self.place.path().display());
+        Err(Error::new(ErrorKind::Io, message))
+    }
+}
+
+impl Stage for FileTarget {
+    fn prepare(&mut self, job: &Job) -> Result<Room> {
+        // A proof of the file that was offered does not fit what is filled in its stead.
+        self.ticket = Ticket::new();
+        self.observer = Arc::clone(&job.observer);
+        // Lets go of an earlier partial: its lock would be waited for.
+        self.state = State::Idle;
+        if self.offer != Offer::Nothing {
+            self.offer = offer(job);
+        }
+        let directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
+        if let Some((file, found)) = self.inspect(&directory)? {
+            return Ok(self.present(directory, file, found));
+        }
+        let mut patience = Patience::new(job, self.place.path());
+        for _ in 0..MAX_TURNS {
+            job.cancel.check()?;
+            let partial = Partial::open(&directory, &self.place.name, &mut patience)?;
+            // Whoever held the partial before may have finished the file.
+            if let Some((file, found)) = self.inspect(&directory)? {
+                return Ok(self.present(directory, file, found));
+            }
+            if let Some(partial) = partial {
+                return self.fill(partial, job);
+            }
+        }
+        Err(patience.spent("one process after another"))
+    }
+
+    fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    fn publish(mut self: Box<Self>, proof: Proof) -> Result<Receipt> {
+        let verified = proof.redeem(&self.ticket)?;
+        let path = self.place.path().to_owned();
+        let status = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Filling { partial, pages } => {
+                pages.seal();
+                let publication = Publication {
+                    name: &self.place.name,
+                    path: &path,
+                    replace: self.replace(),
+                    durability: self.options.durability,
+                };
+                publication.publish(partial, verified.size)?;
+                let target = path.display().to_string();
+                self.observer.notice(&Event::Committed {
+                    target,
+                    digest: verified.digest.clone(),
+                });
+                Status::Downloaded
+            }
+            State::Offered(offered) => {
+                self.confirm(&offered)?;
+                Status::Present
+            }
+            State::Idle => return Err(unprepared(&path)),
+        };
+        Ok(Receipt::new(Some(path), verified, status))
+    }
+
+    fn suspend(mut self: Box<Self>, _fate: Fate) -> Result<Kept> {
+        let State::Filling { mut partial, pages } = std::mem::replace(&mut self.state, State::Idle) else {
+            return Ok(Kept::Nothing);
+        };
+        pages.seal();
+        Ok(partial.remove()?.map_or(Kept::Nothing, Kept::Removed))
+    }
+}
+
+impl Positioned for FileTarget {
+    fn pages(&self) -> Result<Arc<dyn Pages>> {
+        match &self.state {
+            State::Filling { pages, .. } => Ok(Arc::clone(pages) as Arc<dyn Pages>),
+            _ => Err(unprepared(self.place.path())),
+        }
+    }
+
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        None
+    }
+}
+
+/// Decides what becomes of what has the final name.
+fn judge(occupant: Occupant, offer: Offer, replace: Replace) -> Verdict {
+    match (occupant, offer, replace) {
+        (Occupant::Other(kind), ..) => Verdict::RefuseKind(kind),
+        (Occupant::Regular { .. }, Offer::Any, _) => Verdict::Offer,
+        (Occupant::Regular { length }, Offer::OfSize(size), _) if length == size => Verdict::Offer,
+        (Occupant::Nobody, ..) | (Occupant::Regular { .. }, _, Replace::Always) => Verdict::Fill,
+        (Occupant::Regular { .. }, _, Replace::Never) => Verdict::Refuse,
+    }
+}
+
+/// Says which files could be the blob; none where a decoder stands between the two.
+fn offer(job: &Job) -> Offer {
+    match (job.content.size, job.output) {
+        (None, None) => Offer::Any,
+        (Some(size), Some(output)) if size == output => Offer::OfSize(size),
+        _ => Offer::Nothing,
+    }
+}
+
+fn occupant(found: &Stat) -> Occupant {
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => Occupant::Regular { length: length(found) },
+        other => Occupant::Other(other),
+    }
+}
+
+fn unchanged(now: &Stat, then: &Stat) -> bool {
+    same(now, then)
+        && now.st_size == then.st_size
+        && (now.st_mtime, now.st_mtime_nsec) == (then.st_mtime, then.st_mtime_nsec)
+}
+
+fn unprepared(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!("cannot fill {}, for which no room was made", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests;

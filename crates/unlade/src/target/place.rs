@@ -1,0 +1,216 @@
+//! Where a file goes: what the user asked for and what the publisher calls it, put together.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, lstat, stat};
+use rustix::io::Errno;
+
+use super::directory::describe;
+use super::title::Title;
+use crate::error::{Advice, Error, ErrorKind, Result};
+
+/// Folders whose entries are open descriptors of the process itself.
+const DESCRIPTOR_FOLDERS: [&str; 3] = ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
+
+/// Names of the standard streams.
+const STREAMS: [&str; 3] = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
+
+/// Whether a file that exists may be replaced by another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Replace {
+    /// It may: the user named it.
+    Always,
+    /// It may not: a server chose the name.
+    #[default]
+    Never,
+}
+
+/// The place of one regular file: a folder, a name in it, and who chose the name.
+///
+/// Made by [`resolve`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The folder that the user chose, links followed; empty for the current one.
+    pub(super) base: PathBuf,
+    /// What to do if that folder is missing.
+    pub(super) missing: Missing,
+    /// The folders of the title, which are entered without following links.
+    pub(super) folders: Vec<String>,
+    /// The name in the innermost folder.
+    pub(super) name: OsString,
+    /// The path as the user knows it.
+    pub(super) path: PathBuf,
+    /// Whether a file that is there may be replaced.
+    pub(super) replace: Replace,
+}
+
+/// What to do about a folder that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Fail,
+    Make,
+}
+
+impl Place {
+    /// Returns the path as the user knows it: as given, or the given folder and the title.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says whether a file that is there may be replaced.
+    pub fn replace(&self) -> Replace {
+        self.replace
+    }
+}
+
+/// Decides which file a layer becomes, from what the user named and the layer's title.
+///
+/// An existing folder, or a name that ends in `/`, takes the file under its title;
+/// such a folder is made when the target is prepared. Any other name is the file's
+/// own; a link that leads to a file stays, and that file is the one replaced. With
+/// nothing named, the title is the name in the current folder, and replaces nothing.
+/// Looks at the file system, and changes nothing.
+///
+/// # Errors
+///
+/// [`InvalidInput`](ErrorKind::InvalidInput) for a device, a pipe or a socket, and where a title
+/// is needed and there is none; [`Malformed`](ErrorKind::Malformed) for a title that could leave its
+/// folder or mislead its reader; [`Io`](ErrorKind::Io) for a link that leads nowhere and a missing folder.
+pub fn resolve(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
+    let Some(output) = output else {
+        return titled(Path::new(""), title, Missing::Fail, Replace::Never);
+    };
+    refuse_stream(output)?;
+    match stat(output) {
+        Ok(found) => match FileType::from_raw_mode(found.st_mode) {
+            FileType::Directory => titled(output, title, Missing::Fail, Replace::Always),
+            FileType::RegularFile => existing(output),
+            other => Err(no_file(output, other)),
+        },
+        Err(Errno::NOENT) if names_folder(output) => titled(output, title, Missing::Make, Replace::Always),
+        Err(Errno::NOENT) => new(output),
+        Err(error) => Err(Error::io(format!("cannot look at {}", output.display()), error.into())),
+    }
+}
+
+fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace) -> Result<Place> {
+    let Some(title) = title else {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the layer has no title that could name its file",
+        )
+        .advise(Advice::NameOutput));
+    };
+    let title = Title::parse(title)?;
+    Ok(Place {
+        base: folder.to_owned(),
+        missing,
+        path: folder.join(title.to_path()),
+        folders: title.folders,
+        name: title.name.into(),
+        replace,
+    })
+}
+
+fn existing(path: &Path) -> Result<Place> {
+    if !is_link(path) {
+        return file(path, path);
+    }
+    let real = path
+        .canonicalize()
+        .map_err(|error| Error::io(format!("cannot follow the link {}", path.display()), error))?;
+    file(&real, path)
+}
+
+fn new(path: &Path) -> Result<Place> {
+    // Anything but a link has come into being just now, and is looked at when the target is prepared.
+    if is_link(path) {
+        let message = format!("cannot follow the link {}, which leads nowhere", path.display());
+        return Err(Error::io(message, io::Error::from(Errno::NOENT)));
+    }
+    file(path, path)
+}
+
+fn is_link(path: &Path) -> bool {
+    lstat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+}
+
+/// Makes the place of a file at `real` that the user knows as `path`.
+fn file(real: &Path, path: &Path) -> Result<Place> {
+    let (Some(base), Some(name)) = (real.parent(), real.file_name()) else {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("the path \"{}\" names no file", path.display()),
+        )
+        .advise(Advice::NameOutput));
+    };
+    let opened = if base.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        base
+    };
+    let folder = opened
+        .canonicalize()
+        .map_err(|error| Error::io(format!("cannot open the folder {}", opened.display()), error))?;
+    if holds_devices(&folder) {
+        let message = format!(
+            "{} is no device, and a file there would fill the memory",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice));
+    }
+    Ok(Place {
+        base: base.to_owned(),
+        missing: Missing::Fail,
+        folders: Vec::new(),
+        name: name.to_owned(),
+        path: path.to_owned(),
+        replace: Replace::Always,
+    })
+}
+
+/// Says whether a folder is for devices, where the name of a new file is a mistyped one.
+fn holds_devices(folder: &Path) -> bool {
+    folder.starts_with("/dev") && !folder.starts_with("/dev/shm")
+}
+
+fn names_folder(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    bytes.ends_with(b"/") || bytes.ends_with(b"/.")
+}
+
+fn refuse_stream(path: &Path) -> Result<()> {
+    let is_descriptor = path
+        .parent()
+        .is_some_and(|parent| DESCRIPTOR_FOLDERS.iter().any(|folder| parent == Path::new(folder)));
+    if is_descriptor || STREAMS.iter().any(|stream| path == Path::new(stream)) {
+        // Where it leads to a file, a new file of the same name is not what was opened.
+        return Err(stream(path, "a stream"));
+    }
+    Ok(())
+}
+
+fn no_file(path: &Path, kind: FileType) -> Error {
+    match kind {
+        FileType::BlockDevice | FileType::CharacterDevice => {
+            let message = format!("cannot replace {}, which is {}", path.display(), describe(kind));
+            Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice)
+        }
+        _ => stream(path, describe(kind)),
+    }
+}
+
+fn stream(path: &Path, kind: &str) -> Error {
+    let message = format!(
+        "cannot replace {}, which is {kind}: `-o -` writes to standard output",
+        path.display()
+    );
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! From a partial that is proven to a file with its final name.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, RenameFlags, fchmod, fstat, fsync, linkat, renameat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::directory::length;
+use super::file::Durability;
+use super::partial::Partial;
+use super::place::Replace;
+use super::room::set_length;
+use crate::error::{Advice, Error, ErrorKind, Result};
+
+/// The permissions that a file can have; the bits that change who a program runs as are never passed on.
+const PERMISSIONS: u32 = 0o777;
+
+/// Permissions that a partial never has: one that has them is not trusted by the next run.
+const FOREIGN_WRITE: u32 = 0o022;
+
+/// The umask of most systems, for when the system does not tell.
+const USUAL_UMASK: u32 = 0o022;
+
+/// The final name of a partial, and how it gets it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Publication<'a> {
+    /// The final name in the partial's folder.
+    pub(super) name: &'a OsStr,
+    /// The path that the user knows it by.
+    pub(super) path: &'a Path,
+    /// Whether what has that name may be replaced.
+    pub(super) replace: Replace,
+    /// Whether it must survive a power cut.
+    pub(super) durability: Durability,
+}
+
+impl Publication<'_> {
+    /// Makes the file durable, gives it its name, and makes that durable.
+    ///
+    /// # Errors
+    ///
+    /// Up to the renaming, what has the final name stays as it was, and the partial is removed.
+    pub(super) fn publish(&self, mut partial: Partial, size: u64) -> Result<()> {
+        let mode = match self
+            .settle(&partial, size)
+            .and_then(|mode| self.rename(&partial).map(|()| mode))
+        {
+            Ok(mode) => mode,
+            Err(error) => {
+                // What went wrong first is what the caller must hear; a partial that stays is ours to the next run.
+                drop(partial.remove());
+                return Err(error);
+            }
+        };
+        partial.let_go();
+        self.confirm(&partial, mode)
+    }
+
+    /// Does all that can be done before the file is visible, and returns the mode that it shall have.
+    fn settle(&self, partial: &Partial, size: u64) -> Result<Mode> {
+        let file = partial.file();
+        let found = fstat(file).map_err(|error| self.failed("look at the partial of", error))?;
+        let length = length(&found);
+        if length < size {
+            let message = format!(
+                "the partial of {} has {length} bytes where {size} are proven",
+                self.path.display()
+            );
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        if length > size {
+            set_length(file, size).map_err(|error| self.failed("set the length of", error))?;
+        }
+        let mode = self.mode(partial)?;
+        change_mode(partial, mode.difference(Mode::from_raw_mode(FOREIGN_WRITE)))
+            .map_err(|error| self.failed("set the mode of", error))?;
+        self.sync(partial).map_err(|error| self.failed("sync", error))?;
+        if partial.is_at(partial.name())? {
+            return Ok(mode);
+        }
+        let message = format!("another program took {} away", partial.path().display());
+        Err(Error::new(ErrorKind::Io, message))
+    }
+
+    fn rename(&self, partial: &Partial) -> Result<()> {
+        let (folder, from) = (partial.directory(), partial.name());
+        let outcome = match self.replace {
+            Replace::Always => renameat(folder, from, folder, self.name),
+            Replace::Never => match renameat_with(folder, from, folder, self.name, RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS) => link(partial, self.name),
+                outcome => outcome,
+            },
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) => Err(exists(self.path)),
+            Err(error) => Err(self.failed("publish", error)),
+        }
+    }
+
+    /// Does what is left once the file is visible.
+    fn confirm(&self, partial: &Partial, mode: Mode) -> Result<()> {
+        if !partial.is_at(self.name)? {
+            let message = format!(
+                "another program replaced {} while it was published",
+                self.path.display()
+            );
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        let done = || -> io::Result<()> {
+            if mode.intersects(Mode::from_raw_mode(FOREIGN_WRITE)) {
+                change_mode(partial, mode)?;
+                self.sync(partial)?;
+            }
+            match self.durability {
+                Durability::NoSync => Ok(()),
+                Durability::Sync => partial.directory().sync(),
+            }
+        };
+        done().map_err(|error| {
+            Error::io(
+                format!(
+                    "{} is published, but its name or mode may not survive a power cut",
+                    self.path.display()
+                ),
+                error,
+            )
+        })
+    }
+
+    fn sync(&self, partial: &Partial) -> rustix::io::Result<()> {
+        match self.durability {
+            Durability::NoSync => Ok(()),
+            Durability::Sync => loop {
+                match fsync(partial.file()) {
+                    Err(Errno::INTR) => {}
+                    outcome => return outcome,
+                }
+            },
+        }
+    }
+
+    /// Returns the mode of the file that is replaced, else what the umask leaves of 0666.
+    fn mode(&self, partial: &Partial) -> Result<Mode> {
+        let bits = match partial.directory().look(self.name)? {
+            Some(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => found.st_mode,
+            _ => 0o666 & !umask(),
+        };
+        Ok(Mode::from_raw_mode(bits & PERMISSIONS))
+    }
+
+    fn failed(&self, step: &str, error: Errno) -> Error {
+        Error::io(
+            format!(
+                "cannot {step} {}; what was there before is untouched",
+                self.path.display()
+            ),
+            error.into(),
+        )
+    }
+}
+
+/// Makes the error for a file that is there and may not be replaced.
+pub(super) fn exists(path: &Path) -> Error {
+    let message = format!("{} exists already, and is not what was asked for", path.display());
+    Error::new(ErrorKind::Exists, message).advise(Advice::Overwrite)
+}
+
+/// Gives a partial a name that must be free, where renaming cannot promise that.
+///
+/// A crash between the two calls leaves a partial with two links, which the next run names and refuses.
+fn link(partial: &Partial, name: &OsStr) -> rustix::io::Result<()> {
+    let folder = partial.directory();
+    linkat(folder, partial.name(), folder, name, AtFlags::empty())?;
+    // The file has its name: a second one that stays cannot undo that.
+    unlinkat(folder, partial.name(), AtFlags::empty()).or(Ok(()))
+}
+
+fn change_mode(partial: &Partial, mode: Mode) -> rustix::io::Result<()> {
+    match fchmod(partial.file(), mode) {
+        // The file is ours: it is the file system that has no modes to set.
+        Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn umask() -> u32 {
+    // Asking by umask(2) would set it, for all threads, for a moment.
+    let told = std::fs::read_to_string("/proc/self/status").ok();
+    told.as_deref().and_then(parse_umask).unwrap_or(USUAL_UMASK)
+}
+
+/// Reads the umask in the text of `/proc/self/status`.
+fn parse_umask(status: &str) -> Option<u32> {
+    let text = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(text.trim(), 8).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::Job;
+    use super::super::directory::Directory;
+    use super::super::lock::Patience;
+    use super::super::place::resolve;
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::observe::Blind;
+    use crate::spec::descriptor::Content;
+    use crate::spec::digest::Algorithm;
+    use crate::verify::digest_of;
+
+    #[test]
+    fn a_link_stands_for_the_renaming_where_the_name_is_free() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("disk.img");
+        let place = resolve(Some(&path), None).unwrap();
+        let content = Content {
+            digest: digest_of(Algorithm::Sha256, b""),
+            size: None,
+        };
+        let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
+        let directory = Arc::new(Directory::open(&place, Durability::NoSync).unwrap());
+        let open = || {
+            Partial::open(&directory, &place.name, &mut Patience::new(&job, &path))
+                .unwrap()
+                .unwrap()
+        };
+
+        assert_eq!(link(&open(), &place.name), Ok(()));
+        assert_eq!(link(&open(), &place.name), Err(Errno::EXIST));
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["disk.img"]);
+    }
+
+    #[test]
+    fn the_umask_stands_in_its_line_in_octal() {
+        for (status, expected) in [
+            ("Name:\tunlade\nUmask:\t0027\nState:\tR", Some(0o027)),
+            ("Umask:\t0000\n", Some(0)),
+            ("Umask:\t0088\n", None),
+            ("Umask:\n", None),
+            ("Name:\tunlade\n", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_umask(status), expected, "{status:?}");
+        }
+    }
+}
