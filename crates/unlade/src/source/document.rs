@@ -62,22 +62,29 @@ impl Document {
         })
     }
 
-    /// Describes the document as a referrer, if it speaks of that subject: with the artifact's type and the
-    /// document's own annotations.
+    /// Describes the document: media type, digest and size.
+    pub fn descriptor(&self) -> Descriptor {
+        self.describe(self.parse().ok().as_ref())
+    }
+
+    /// Describes the document as a referrer of a subject, or says `None` if it refers to another one or to none.
     ///
-    /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
+    /// The descriptor carries the type of the artifact and the manifest's annotations, as the referrers API
+    /// lists them: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
     pub fn referrer_of(&self, subject: &Digest) -> Option<Descriptor> {
+        // What is no manifest refers to nothing.
         let manifest = self.parse().ok()?;
-        manifest.subject().filter(|found| found.digest == *subject)?;
-        let mut descriptor = self.descriptor();
+        if manifest.subject()?.digest != *subject {
+            return None;
+        }
+        let mut descriptor = self.describe(Some(&manifest));
         descriptor.artifact_type = manifest.effective_artifact_type().cloned();
         descriptor.annotations = manifest.annotations().clone();
         Some(descriptor)
     }
 
-    /// Describes the document: media type, digest and size.
-    pub fn descriptor(&self) -> Descriptor {
-        let media_type = self.parse().ok().map(|manifest| manifest.media_type());
+    fn describe(&self, manifest: Option<&Manifest>) -> Descriptor {
+        let media_type = manifest.map(Manifest::media_type);
         // A document that is no manifest still has the type that it was declared as.
         let media_type = media_type
             .or_else(|| self.raw.media_type.clone())
@@ -92,5 +99,53 @@ impl fmt::Debug for Document {
             .field("digest", &self.digest)
             .field("size", &self.raw.bytes.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(json: &str) -> Document {
+        Document::verify(RawManifest::new(None, json.to_owned()), &Selector::Only).unwrap()
+    }
+
+    fn manifest(extra: &str, subject: &Digest) -> Document {
+        document(&format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"a/config","digest":"{subject}","size":2}},"layers":[],
+                "annotations":{{"k":"v"}},{extra}"subject":{{"mediaType":"a/b","digest":"{subject}","size":1}}}}"#
+        ))
+    }
+
+    #[test]
+    fn a_referrer_is_described_with_its_artifact_type_and_annotations() {
+        let subject = verify::digest_of(Algorithm::Sha256, b"subject");
+        for (extra, expected) in [
+            (r#""artifactType":"a/sbom","#, "a/sbom"),
+            (r#""artifactType":"","#, "a/config"),
+            ("", "a/config"),
+        ] {
+            let document = manifest(extra, &subject);
+            let found = document.referrer_of(&subject).unwrap();
+            assert_eq!(found.artifact_type.unwrap().as_str(), expected, "{extra}");
+            assert_eq!(found.annotations["k"], "v");
+            assert_eq!(
+                (&found.digest, found.size),
+                (document.digest(), document.raw().bytes.len() as u64)
+            );
+            assert!(found.media_type.is(crate::spec::media_type::OCI_MANIFEST));
+        }
+    }
+
+    #[test]
+    fn what_speaks_of_something_else_is_no_referrer() {
+        let subject = verify::digest_of(Algorithm::Sha256, b"subject");
+        let other = verify::digest_of(Algorithm::Sha256, b"other");
+        assert_eq!(manifest("", &subject).referrer_of(&other), None);
+        assert_eq!(
+            document(r#"{"schemaVersion":2,"manifests":[]}"#).referrer_of(&subject),
+            None
+        );
+        assert_eq!(document("no manifest").referrer_of(&subject), None);
     }
 }

@@ -1,0 +1,245 @@
+//! What is served: one layout, or a folder of them.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use unlade::layout::Layout;
+use unlade::{Error, ErrorKind, Result};
+
+use crate::name::Name;
+use crate::refusal::{Code, Refusal};
+
+/// How many folders a repository may lie below the served one.
+const MAX_DEPTH: usize = 8;
+
+/// How many folders are looked into: a shelf is not a whole file system.
+const MAX_FOLDERS: usize = 65_536;
+
+/// The layouts that are served, each under the name of a repository. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Shelf(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    One {
+        name: Name,
+        layout: Layout,
+    },
+    /// Layouts are looked up by their path at each request: they may come, go and change places.
+    Many {
+        folder: OwnedFd,
+        path: PathBuf,
+    },
+}
+
+impl Shelf {
+    /// Opens a folder: a layout, which becomes the repository of the folder's name, or a folder of layouts, each
+    /// of which becomes the repository of its path below it. Blocks while it looks.
+    ///
+    /// The path may itself be a link; below it none is followed. A folder whose name is not one of a repository
+    /// (lower-case letters and digits, single separators between them) is not looked into, nor is a layout.
+    /// Layouts that appear later are found too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if there is no layout, or if a layout's own folder has a name that no
+    /// repository can have; [`ErrorKind::TooLarge`] for a tree that is too large to be meant.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let folder = rustix::fs::open(dir, FOLDER, Mode::empty()).map_err(|errno| match errno {
+            Errno::NOENT | Errno::NOTDIR => nothing_to_serve(dir).caused_by(std::io::Error::from(errno)),
+            _ => Error::io(format!("cannot open the folder {}", dir.display()), errno.into()),
+        })?;
+        if is_layout(&folder) {
+            let layout = Layout::open(dir)?;
+            return Ok(Self(Arc::new(Kind::One {
+                name: name_of(dir)?,
+                layout,
+            })));
+        }
+        if scan(&folder, dir)?.is_empty() {
+            return Err(nothing_to_serve(dir));
+        }
+        Ok(Self(Arc::new(Kind::Many {
+            folder,
+            path: dir.to_owned(),
+        })))
+    }
+
+    /// Lists the names of the repositories there are now, in no order; blocks while it looks.
+    pub fn repositories(&self) -> Result<Vec<String>> {
+        match &*self.0 {
+            Kind::One { name, .. } => Ok(vec![name.as_str().to_owned()]),
+            Kind::Many { folder, path } => scan(folder, path),
+        }
+    }
+
+    pub(crate) async fn names(&self) -> Result<Vec<String>, Refusal> {
+        let this = self.clone();
+        blocking(move || this.repositories()).await
+    }
+
+    /// Finds the layout of a repository.
+    pub(crate) async fn find(&self, name: &Name) -> Result<Layout, Refusal> {
+        let found = match &*self.0 {
+            Kind::One { name: own, layout } => (own == name).then(|| layout.clone()),
+            Kind::Many { .. } => {
+                let (this, name) = (self.clone(), name.clone());
+                blocking(move || this.look_up(&name)).await?
+            }
+        };
+        found.ok_or_else(|| Refusal::new(Code::NameUnknown, "there is no such repository"))
+    }
+
+    fn look_up(&self, name: &Name) -> Result<Option<Layout>> {
+        let Kind::Many { folder, path } = &*self.0 else {
+            return Ok(None);
+        };
+        if name.components().count() > MAX_DEPTH {
+            return Ok(None);
+        }
+        let path = path.join(name.as_str());
+        let mut found: Option<OwnedFd> = None;
+        for component in name.components() {
+            let Some(next) = enter(found.as_ref().unwrap_or(folder), component, &path)? else {
+                return Ok(None);
+            };
+            found = Some(next);
+        }
+        match found.map(|folder| Layout::from_folder(folder, &path)).transpose() {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
+            decided => decided,
+        }
+    }
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn nothing_to_serve(dir: &Path) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("{} is neither an OCI image layout nor a folder of them", dir.display()),
+    )
+}
+
+/// Takes the name of a layout's folder as that of its repository.
+fn name_of(dir: &Path) -> Result<Name> {
+    // `.` and links have their own names, which are not meant.
+    let real = std::fs::canonicalize(dir)
+        .map_err(|cause| Error::io(format!("cannot tell the name of the folder {}", dir.display()), cause))?;
+    let unfit = || {
+        let message = format!(
+            "the folder {} has a name that no repository can have, so it cannot be served",
+            real.display()
+        );
+        Error::new(ErrorKind::InvalidInput, message)
+    };
+    let name = real.file_name().and_then(|name| name.to_str()).ok_or_else(unfit)?;
+    name.parse().map_err(|cause| unfit().caused_by(cause))
+}
+
+fn is_layout(folder: &OwnedFd) -> bool {
+    rustix::fs::statat(folder, "oci-layout", AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+/// Opens a folder in a folder, if there is one of this name and it is no link.
+fn enter(folder: &OwnedFd, name: &str, path: &Path) -> Result<Option<OwnedFd>> {
+    match rustix::fs::openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(folder) => Ok(Some(folder)),
+        // A folder that may not be entered is not offered either.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::ACCESS) => Ok(None),
+        Err(errno) => Err(Error::io(
+            format!("cannot open the folder {name} on the way to {}", path.display()),
+            errno.into(),
+        )),
+    }
+}
+
+fn scan(folder: &OwnedFd, path: &Path) -> Result<Vec<String>> {
+    let mut scan = Scan {
+        path,
+        names: Vec::new(),
+        folders: 0,
+    };
+    scan.look_into(folder, "", MAX_DEPTH)?;
+    Ok(scan.names)
+}
+
+/// A search for layouts below a folder.
+struct Scan<'a> {
+    path: &'a Path,
+    names: Vec<String>,
+    folders: usize,
+}
+
+impl Scan<'_> {
+    /// Looks into the folders of a folder, at most so many below each other.
+    fn look_into(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) -> Result<()> {
+        if depth == 0 {
+            return Ok(());
+        }
+        let unreadable = |errno: Errno| {
+            Error::io(
+                format!("cannot list {}", self.path.join(prefix).display()),
+                errno.into(),
+            )
+        };
+        for entry in Dir::read_from(folder).map_err(unreadable)? {
+            let entry =
+                entry.map_err(|errno| Error::io(format!("cannot list {}", self.path.display()), errno.into()))?;
+            if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
+                continue;
+            }
+            let Some(name) = entry.file_name().to_str().ok().map(|name| join(prefix, name)) else {
+                continue;
+            };
+            if name.parse::<Name>().is_err() {
+                continue;
+            }
+            self.folders += 1;
+            if self.folders > MAX_FOLDERS {
+                let message = format!(
+                    "{} has more than {MAX_FOLDERS} folders, too many to serve",
+                    self.path.display()
+                );
+                return Err(Error::new(ErrorKind::TooLarge, message));
+            }
+            self.visit(folder, name, depth)?;
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, parent: &OwnedFd, name: String, depth: usize) -> Result<()> {
+        let last = name.rsplit('/').next().unwrap_or(&name);
+        let Some(folder) = enter(parent, last, self.path)? else {
+            return Ok(());
+        };
+        if is_layout(&folder) {
+            self.names.push(name);
+            Ok(())
+        } else {
+            self.look_into(&folder, &name, depth - 1)
+        }
+    }
+}
+
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}/{name}")
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| Refusal::of(&error, Code::NameUnknown)),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Refusal::new(Code::Unknown, "the registry is shutting down")),
+        },
+    }
+}

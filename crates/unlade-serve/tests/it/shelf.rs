@@ -1,0 +1,94 @@
+//! One layout, or many.
+
+use std::os::unix::fs::symlink;
+
+use serde_json::json;
+use tempfile::TempDir;
+use unlade::ErrorKind;
+use unlade_serve::Shelf;
+
+use crate::world::{Layout, Registry};
+
+#[test]
+fn a_layout_is_the_repository_of_its_folders_name() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("my-disk_1.0");
+    Layout::new(&path);
+    let link = folder.path().join("Alias");
+    symlink(&path, &link).unwrap();
+    for path in [path, link] {
+        assert_eq!(Shelf::open(&path).unwrap().repositories().unwrap(), ["my-disk_1.0"]);
+    }
+}
+
+#[test]
+fn layouts_below_a_folder_are_repositories_of_their_paths() {
+    let folder = TempDir::new().unwrap();
+    Layout::new(&folder.path().join("a")).image("one", Some("v1"));
+    Layout::new(&folder.path().join("team/b/c")).image("two", Some("v1"));
+    Layout::new(&folder.path().join("Upper/d"));
+    Layout::new(&folder.path().join("1/2/3/4/5/6/7/8/9"));
+    let registry = Registry::serve(folder.path());
+    assert_eq!(
+        registry.get("/v2/_catalog").json(),
+        json!({"repositories": ["a", "team/b/c"]})
+    );
+    let page = registry.get("/v2/_catalog?n=1");
+    assert_eq!(page.json(), json!({"repositories": ["a"]}));
+    assert_eq!(page.header("link"), "</v2/_catalog?n=1&last=a>; rel=\"next\"");
+    for (name, status) in [
+        ("a", 200),
+        ("team/b/c", 200),
+        ("team%2Fb%2Fc", 200),
+        ("team/b", 404),
+        ("team", 404),
+        ("1/2/3/4/5/6/7/8/9", 404),
+    ] {
+        assert_eq!(
+            registry.get(&format!("/v2/{name}/manifests/v1")).status,
+            status,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn layouts_come_and_go_while_others_are_served() {
+    let folder = TempDir::new().unwrap();
+    Layout::new(&folder.path().join("a"));
+    let registry = Registry::serve(folder.path());
+    assert_eq!(registry.get("/v2/later/tags/list").status, 404);
+    Layout::new(&folder.path().join("later"));
+    assert_eq!(registry.get("/v2/later/tags/list").status, 200);
+    std::fs::remove_dir_all(folder.path().join("later")).unwrap();
+    assert_eq!(registry.get("/v2/later/tags/list").status, 404);
+}
+
+#[test]
+fn no_link_below_the_folder_is_followed() {
+    let outside = TempDir::new().unwrap();
+    Layout::new(&outside.path().join("secret"));
+    let folder = TempDir::new().unwrap();
+    Layout::new(&folder.path().join("a"));
+    symlink(outside.path(), folder.path().join("link")).unwrap();
+    symlink(outside.path().join("secret"), folder.path().join("b")).unwrap();
+    let registry = Registry::serve(folder.path());
+    assert_eq!(registry.get("/v2/_catalog").json(), json!({"repositories": ["a"]}));
+    for name in ["link/secret", "b"] {
+        assert_eq!(registry.get(&format!("/v2/{name}/tags/list")).status, 404, "{name}");
+    }
+}
+
+#[test]
+fn what_holds_no_layout_is_refused_as_input() {
+    let folder = TempDir::new().unwrap();
+    Layout::new(&folder.path().join("Upper Case"));
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/oci-layout"), r#"{"imageLayoutVersion":"9"}"#).unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for name in ["absent", "file", "empty", "other", "Upper Case"] {
+        let error = Shelf::open(&folder.path().join(name)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
+    }
+}

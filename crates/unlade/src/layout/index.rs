@@ -1,0 +1,143 @@
+//! What a layout says of itself: `oci-layout` and `index.json`.
+
+use serde::Deserialize;
+
+use super::folder::{Folder, not_a_layout};
+use crate::error::{Advice, Error, ErrorKind, Result};
+use crate::spec::descriptor::{Descriptor, REF_NAME};
+use crate::spec::digest::Digest;
+use crate::spec::manifest::{Index, Manifest, RawManifest};
+use crate::spec::media_type::{MediaType, OCI_INDEX};
+use crate::spec::reference::{Selector, Tag};
+
+/// The tag that stands for a layout's manifest where none is named and there are several.
+const LATEST: &str = "latest";
+
+/// The size of the largest `oci-layout` file, in bytes: it holds one short field.
+const MAX_VERSION: u64 = 4 << 10;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    image_layout_version: String,
+}
+
+/// Checks that a folder says it is a layout of version 1.0.0.
+pub(super) fn check_version(folder: &Folder) -> Result<()> {
+    let Some(file) = folder.file("oci-layout")? else {
+        return Err(not_a_layout(folder.name()).caused_by("there is no file oci-layout in it"));
+    };
+    let version: Version = serde_json::from_slice(&file.read(MAX_VERSION)?)
+        .map_err(|cause| not_a_layout(folder.name()).caused_by(cause))?;
+    if version.image_layout_version == "1.0.0" {
+        Ok(())
+    } else {
+        Err(not_a_layout(folder.name()).caused_by("oci-layout names another version than 1.0.0"))
+    }
+}
+
+/// Reads `index.json` as it is now.
+pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
+    let Some(file) = folder.file("index.json")? else {
+        return Err(not_a_layout(folder.name()).caused_by("there is no file index.json in it"));
+    };
+    // Real ones often lack a mediaType: the specification says what the file is.
+    let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
+    let unusable = || {
+        Error::new(
+            ErrorKind::Malformed,
+            format!("index.json of {} cannot be used", folder.name()),
+        )
+    };
+    match Manifest::parse(&raw).map_err(|cause| unusable().caused_by(cause))? {
+        Manifest::Index(index) => Ok(index),
+        Manifest::Image(_) => Err(unusable().caused_by("it is not an index")),
+    }
+}
+
+/// What an index has for a selector.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Choice<'a> {
+    None,
+    One(&'a Descriptor),
+    /// Entries with different digests, and nothing that decides between them.
+    Several(Vec<&'a Digest>),
+}
+
+/// Chooses among the entries of an index.
+///
+/// A tag is a whole `org.opencontainers.image.ref.name`, else the part after its last colon.
+pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
+    match selector {
+        Selector::Digest(digest) => one_of(index.manifests.iter().filter(|entry| entry.digest == *digest)),
+        Selector::Only => match one_of(index.manifests.iter()) {
+            Choice::Several(_) => tagged(index, LATEST),
+            decided => decided,
+        },
+        Selector::Tag(tag) => tagged(index, tag.as_str()),
+    }
+}
+
+fn tagged<'a>(index: &'a Index, tag: &str) -> Choice<'a> {
+    let named = |name: fn(&Descriptor) -> Option<&str>| {
+        one_of(
+            index
+                .manifests
+                .iter()
+                .filter(move |entry| name(entry).is_some_and(|found| found == tag)),
+        )
+    };
+    match named(|entry| entry.annotation(REF_NAME)) {
+        Choice::None => named(last_part),
+        decided => decided,
+    }
+}
+
+fn one_of<'a>(entries: impl Iterator<Item = &'a Descriptor>) -> Choice<'a> {
+    let mut found: Vec<&Descriptor> = Vec::new();
+    for entry in entries {
+        // The same manifest under two names is one manifest.
+        if found.iter().all(|known| known.digest != entry.digest) {
+            found.push(entry);
+        }
+        // Enough to show the difficulty; a long index must not make this loop quadratic.
+        if found.len() == MAX_SHOWN {
+            break;
+        }
+    }
+    match found.as_slice() {
+        [] => Choice::None,
+        [entry] => Choice::One(entry),
+        several => Choice::Several(several.iter().map(|entry| &entry.digest).collect()),
+    }
+}
+
+/// How many of the candidates an error names.
+const MAX_SHOWN: usize = 16;
+
+fn last_part(entry: &Descriptor) -> Option<&str> {
+    entry.annotation(REF_NAME)?.rsplit(':').next()
+}
+
+/// Says that a selector fits several manifests.
+pub(super) fn ambiguous(folder: &Folder, selector: &Selector, digests: &[&Digest]) -> Error {
+    Error::new(
+        ErrorKind::Ambiguous,
+        format!("{} has several manifests {selector}", folder.name()),
+    )
+    .advise(Advice::Choose {
+        by: "digest",
+        candidates: digests.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Lists the tags in their order in the index, each once.
+pub(super) fn tags(index: &Index) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let names = index.manifests.iter().filter_map(last_part);
+    // `registry:5000/disk` has no tag: what follows its colon cannot be one.
+    names
+        .filter(|name| name.parse::<Tag>().is_ok() && seen.insert(*name))
+        .map(str::to_owned)
+        .collect()
+}

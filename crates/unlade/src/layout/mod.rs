@@ -1,0 +1,227 @@
+//! OCI image layouts: a repository in a folder.
+//!
+//! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
+//!
+//! A layout may come from anyone and may be rewritten while it is read. Below its
+//! folder no link is followed and nothing but regular files is read, so that no
+//! layout can name a file outside itself; `index.json` is read anew for each call.
+
+mod blob;
+mod folder;
+mod index;
+mod walk;
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream, TryStreamExt as _};
+
+pub use blob::{Blob, CHUNK};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Ask, Body, Catalog, EndpointId, Source, SourceExt as _};
+use crate::spec::descriptor::{Content, Descriptor};
+use crate::spec::digest::Digest;
+use crate::spec::manifest::{Index, Manifest, RawManifest};
+use crate::spec::reference::Selector;
+use folder::Folder;
+use index::Choice;
+use walk::Walk;
+
+/// The size of the largest document that is read, in bytes: what registries take as a manifest at most.
+pub const MAX_DOCUMENT: u64 = 4 << 20;
+
+/// An OCI image layout in a folder, for reading.
+///
+/// The folder is opened once: a layout that is renamed later is read on, one that
+/// takes its place is not seen. Clones share it.
+#[derive(Clone)]
+pub struct Layout {
+    folder: Arc<Folder>,
+    max_document: u64,
+}
+
+impl Layout {
+    /// Opens the layout at a path, which may itself be a link; blocks for a moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no layout of version 1.0.0,
+    /// [`ErrorKind::Malformed`] or [`ErrorKind::TooLarge`] for one whose `index.json` cannot be used.
+    pub fn open(path: &Path) -> Result<Self> {
+        let layout = Self::from_folder(folder::open_root(path)?, path)?;
+        layout.index()?;
+        Ok(layout)
+    }
+
+    /// Takes a folder that is open already as the layout that errors call `path`; blocks for a moment.
+    ///
+    /// Its `index.json` is judged when it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no layout of version 1.0.0.
+    pub fn from_folder(folder: OwnedFd, path: &Path) -> Result<Self> {
+        let folder = Folder::new(folder, path);
+        index::check_version(&folder)?;
+        Ok(Self {
+            folder: Arc::new(folder),
+            max_document: MAX_DOCUMENT,
+        })
+    }
+
+    /// Sets the size in bytes above which `index.json` and manifests are refused, [`MAX_DOCUMENT`] unless set.
+    #[must_use]
+    pub fn max_document(mut self, bytes: u64) -> Self {
+        self.max_document = bytes;
+        self
+    }
+
+    /// Opens the blob with a digest, without reading or verifying it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Io`] if a link or anything but a regular
+    /// file has its name.
+    pub async fn blob(&self, digest: &Digest) -> Result<Blob> {
+        let (layout, digest) = (self.clone(), digest.clone());
+        blob::blocking(move || Blob::open(&layout.folder, &digest)).await
+    }
+
+    /// Lists the referrers of a manifest as [`Catalog::referrers`] does, in a stream that borrows nothing.
+    ///
+    /// Looks at the manifests that `index.json` names and at those of the indexes among them. What is not
+    /// stored or is no manifest refers to nothing. Memory does not grow with the list.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] rather than an answer in part, should there be too many manifests or too deep indexes.
+    pub fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> BoxStream<'static, Result<Descriptor>> {
+        let walk = Walk::new(self.clone(), subject.clone(), artifact_type.map(str::to_owned));
+        stream::try_unfold(walk, |mut walk| {
+            blob::blocking(move || Ok(walk.next_referrer()?.map(|referrer| (referrer, walk))))
+        })
+        .boxed()
+    }
+
+    fn index(&self) -> Result<Index> {
+        index::read(&self.folder, self.max_document)
+    }
+
+    /// Reads a manifest by its digest; what the carrier declares comes before what the document says itself.
+    fn document(&self, digest: &Digest, carrier: Option<&Descriptor>) -> Result<RawManifest> {
+        let bytes = self.folder.blob(digest)?.read(self.max_document)?;
+        let declared = carrier
+            .map(|carrier| carrier.media_type.clone())
+            .filter(|declared| !declared.as_str().is_empty());
+        let mut raw = RawManifest::new(declared, bytes);
+        if raw.media_type.is_none() {
+            // What is no manifest has no type of its own; whoever uses it will say so.
+            raw.media_type = Manifest::parse(&raw).ok().map(|manifest| manifest.media_type());
+        }
+        Ok(raw)
+    }
+
+    fn select(&self, selector: &Selector) -> Result<RawManifest> {
+        let index = self.index()?;
+        if let Selector::Digest(digest) = selector {
+            return self.document(digest, index.manifests.iter().find(|entry| entry.digest == *digest));
+        }
+        let chosen = self.choose(&index, selector)?;
+        self.document(&chosen.digest, Some(chosen))
+    }
+
+    fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
+        match index::choose(index, selector) {
+            Choice::None => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("{self} has no manifest {selector}"),
+            )),
+            Choice::One(descriptor) => Ok(descriptor),
+            Choice::Several(digests) => Err(index::ambiguous(&self.folder, selector, &digests)),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for Layout {
+    async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest> {
+        let (layout, selector) = (self.clone(), selector.clone());
+        blob::blocking(move || layout.select(&selector)).await
+    }
+
+    async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
+        if ask.avoid.iter().any(|avoided| avoided.as_str() == self.folder.name()) {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("{} is to be had from {self} alone, which is to be avoided", blob.digest),
+            ));
+        }
+        Ok(self.blob(&blob.digest).await?.stream(ask.window, CHUNK))
+    }
+}
+
+#[async_trait]
+impl Catalog for Layout {
+    async fn resolve(&self, selector: &Selector) -> Result<Descriptor> {
+        let layout = self.clone();
+        let wanted = selector.clone();
+        let named = blob::blocking(move || {
+            let index = layout.index()?;
+            match &wanted {
+                Selector::Digest(digest) => Ok(index.manifests.into_iter().find(|entry| entry.digest == *digest)),
+                _ => layout.choose(&index, &wanted).cloned().map(Some),
+            }
+        });
+        match named.await? {
+            Some(descriptor) => Ok(descriptor),
+            None => Ok(self.manifest(selector).await?.descriptor()),
+        }
+    }
+
+    fn tags(&self) -> BoxStream<'_, Result<String>> {
+        let layout = self.clone();
+        let tags = blob::blocking(move || Ok(index::tags(&layout.index()?)));
+        stream::once(tags)
+            .map_ok(|tags| stream::iter(tags).map(Ok))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        subject: &'a Digest,
+        artifact_type: Option<&'a str>,
+    ) -> BoxStream<'a, Result<Descriptor>> {
+        self.referrers_of(subject, artifact_type)
+    }
+}
+
+impl From<&Layout> for EndpointId {
+    fn from(layout: &Layout) -> Self {
+        Self::new(layout.folder.name())
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.folder.name())
+    }
+}
+
+impl fmt::Debug for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Layout").field(&self.folder.name()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
