@@ -112,10 +112,9 @@ fn advised(advice: &Advice) -> String {
         Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
         Advice::Choose { by, .. } => format!("choose one by its {by}: `unlade blob REPO@DIGEST` gives one by digest"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
-        Advice::FreeSpace(bytes) => format!(
-            "free {} there, or choose another place with -o",
-            crate::units::bytes(*bytes)
-        ),
+        Advice::FreeSpace(bytes) => {
+            format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
+        }
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
@@ -181,19 +180,7 @@ mod tests {
         let error = Error::new(ErrorKind::NotFound, "no such tag").with(|context| context.status = Some(404));
         let document = document(&error, 3);
         let keys: Vec<&String> = document["error"].as_object().unwrap().keys().collect();
-        assert_eq!(
-            keys,
-            [
-                "attempts",
-                "causes",
-                "exit_code",
-                "hint",
-                "kind",
-                "message",
-                "status",
-                "url"
-            ]
-        );
+        assert_eq!(keys, ["attempts", "causes", "exit_code", "hint", "kind", "message", "status", "url"]);
         assert_eq!(document["error"]["kind"], "NotFound");
     }
 }

@@ -73,12 +73,7 @@ pub(crate) struct Serve {
     /// A layout, or a folder of layouts
     pub(crate) folder: PathBuf,
     /// Where to listen; port 0 picks one
-    #[arg(
-        long,
-        env = "UNLADE_LISTEN",
-        value_name = "ADDR:PORT",
-        default_value = "127.0.0.1:5000"
-    )]
+    #[arg(long, env = "UNLADE_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) listen: std::net::SocketAddr,
 }
 
@@ -104,22 +99,10 @@ pub(crate) struct Choice {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Credentials as docker and podman keep them, looked at before all others
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_AUTHFILE",
-        value_name = "FILE",
-        help_heading = "Credentials"
-    )]
+    #[arg(long, global = true, env = "UNLADE_AUTHFILE", value_name = "FILE", help_heading = "Credentials")]
     pub(crate) authfile: Option<PathBuf>,
     /// A pull secret in any form: an auth file, user:password, base64 of that, or a token; - is stdin
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_PULL_SECRET_FILE",
-        value_name = "FILE",
-        help_heading = "Credentials"
-    )]
+    #[arg(long, global = true, env = "UNLADE_PULL_SECRET_FILE", value_name = "FILE", help_heading = "Credentials")]
     pub(crate) pull_secret_file: Option<PathBuf>,
     /// The form of the pull secret
     #[arg(
@@ -175,22 +158,10 @@ pub(crate) struct Common {
     )]
     pub(crate) ca_file: Vec<PathBuf>,
     /// The client's certificate
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_CERT_FILE",
-        value_name = "FILE",
-        help_heading = "Connection"
-    )]
+    #[arg(long, global = true, env = "UNLADE_CERT_FILE", value_name = "FILE", help_heading = "Connection")]
     pub(crate) cert_file: Option<PathBuf>,
     /// The key of the client's certificate
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_KEY_FILE",
-        value_name = "FILE",
-        help_heading = "Connection"
-    )]
+    #[arg(long, global = true, env = "UNLADE_KEY_FILE", value_name = "FILE", help_heading = "Connection")]
     pub(crate) key_file: Option<PathBuf>,
     /// The lowest version of TLS
     #[arg(
@@ -204,12 +175,7 @@ pub(crate) struct Common {
     )]
     pub(crate) tls_min: Tls,
     /// Believe any server that it is who it says
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_INSECURE_SKIP_TLS_VERIFY",
-        help_heading = "Connection"
-    )]
+    #[arg(long, global = true, env = "UNLADE_INSECURE_SKIP_TLS_VERIFY", help_heading = "Connection")]
     pub(crate) insecure_skip_tls_verify: bool,
     /// Speak plain http [default: to loopback alone]
     #[arg(long, global = true, env = "UNLADE_PLAIN_HTTP", value_name = "BOOL", help_heading = "Connection", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -268,14 +234,7 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, env = "UNLADE_VERBOSE", action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say nothing but errors
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "UNLADE_QUIET",
-        conflicts_with = "verbose",
-        help_heading = "Output"
-    )]
+    #[arg(short, long, global = true, env = "UNLADE_QUIET", conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
 }
 

@@ -10,10 +10,7 @@ use unlade::{Error, Result};
 /// Writes bytes as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Error::io("cannot write to stdout", error))
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Error::io("cannot write to stdout", error))
 }
 
 /// Writes one line.

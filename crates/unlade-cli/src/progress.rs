@@ -50,18 +50,8 @@ impl Display {
             options::Progress::Auto if std::io::stderr().is_terminal() => Form::Bar(bar()),
             options::Progress::Auto => Form::Notes,
         };
-        let pace = Pace {
-            since: Instant::now(),
-            verified: 0,
-            rate: 0.0,
-            ticks: 0,
-        };
-        Arc::new(Self {
-            form,
-            quiet,
-            counters: Arc::default(),
-            pace: Mutex::new(pace),
-        })
+        let pace = Pace { since: Instant::now(), verified: 0, rate: 0.0, ticks: 0 };
+        Arc::new(Self { form, quiet, counters: Arc::default(), pace: Mutex::new(pace) })
     }
 
     /// Returns the counters that a download is to use.
@@ -109,11 +99,7 @@ impl Display {
             // The loss of precision is far below what is shown.
             #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
             let fresh = verified.saturating_sub(pace.verified) as f64 / elapsed.as_secs_f64();
-            pace.rate = if pace.rate == 0.0 {
-                fresh
-            } else {
-                0.7 * pace.rate + 0.3 * fresh
-            };
+            pace.rate = if pace.rate == 0.0 { fresh } else { 0.7 * pace.rate + 0.3 * fresh };
             pace.since = Instant::now();
             pace.verified = verified;
         }
@@ -125,11 +111,7 @@ impl Display {
                 bar.set_position(verified);
             }
             Form::Json if pace.ticks % LINE == 0 && self.counters.fetched() > 0 => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a rate is not negative"
-                )]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
                 let rate = pace.rate as u64;
                 line(&json!({
                     "event": "progress",

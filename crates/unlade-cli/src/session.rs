@@ -51,13 +51,7 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Error::io("cannot start the runtime", error))?;
-        Ok(Self {
-            runtime,
-            client,
-            display,
-            cancel,
-            json: options.json,
-        })
+        Ok(Self { runtime, client, display, cancel, json: options.json })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -144,18 +138,13 @@ fn config(options: &Common) -> Result<Config> {
     let mut config = Config::default();
     config.allow_nets.clone_from(&options.allow_net);
     for path in &options.ca_file {
-        config
-            .authorities
-            .push(Pem::new(path.display().to_string(), read(path)?));
+        config.authorities.push(Pem::new(path.display().to_string(), read(path)?));
     }
     config.identity = match (&options.cert_file, &options.key_file) {
         (Some(certificate), Some(key)) => Some(Identity::new(pem(certificate)?, pem(key)?)),
         (None, None) => None,
         _ => {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "--cert-file and --key-file belong together",
-            ));
+            return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
         }
     };
     config.connect_timeout = options.connect_timeout;
@@ -221,10 +210,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let name = path.display();
     read.map_err(|error| Error::new(ErrorKind::InvalidInput, format!("cannot read {name}")).caused_by(error))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("{name} is larger than {MAX_FILE} bytes"),
-        ));
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{name} is larger than {MAX_FILE} bytes")));
     }
     Ok(bytes)
 }

@@ -37,9 +37,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     (number, unit.trim())
 }
@@ -114,12 +112,7 @@ mod tests {
 
     #[test]
     fn writes_bytes_for_people() {
-        for (count, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (41_943_040, "40.0 MiB"),
-        ] {
+        for (count, expected) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (41_943_040, "40.0 MiB")] {
             assert_eq!(bytes(count), expected);
         }
         assert_eq!(bytes(u64::MAX), "16777216.0 TiB");

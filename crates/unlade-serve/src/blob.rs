@@ -24,10 +24,7 @@ const CHUNK: usize = 64 << 10;
 
 /// Answers with a blob, or with the part of it that is asked for. The blob is not verified: clients do that.
 pub(crate) async fn answer(layout: &Layout, digest: &Digest, request: &Parts) -> Result<Response, Refusal> {
-    let blob = layout
-        .blob(digest)
-        .await
-        .map_err(|error| Refusal::of(&error, Code::BlobUnknown))?;
+    let blob = layout.blob(digest).await.map_err(|error| Refusal::of(&error, Code::BlobUnknown))?;
     let size = blob.size();
     let entity_tag = entity_tag(digest);
     // Ranges are defined for GET alone (RFC 9110, section 14.2).
@@ -49,10 +46,7 @@ pub(crate) async fn answer(layout: &Layout, digest: &Digest, request: &Parts) ->
     headers.insert(ETAG, text(&entity_tag));
     headers.insert(CONTENT_DIGEST, text(&digest.to_string()));
     if status == StatusCode::PARTIAL_CONTENT {
-        headers.insert(
-            CONTENT_RANGE,
-            text(&format!("bytes {}-{}/{size}", window.start, window.end - 1)),
-        );
+        headers.insert(CONTENT_RANGE, text(&format!("bytes {}-{}/{size}", window.start, window.end - 1)));
     }
     Ok(response)
 }

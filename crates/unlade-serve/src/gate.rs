@@ -25,10 +25,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 256,
-            rest: Duration::from_mins(1),
-        }
+        Self { connections: 256, rest: Duration::from_mins(1) }
     }
 }
 
@@ -41,11 +38,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(limits.connections)),
-            rest: limits.rest,
-        }
+        Self { listener, places: Arc::new(Semaphore::new(limits.connections)), rest: limits.rest }
     }
 }
 
@@ -54,25 +47,14 @@ impl Listener for Gate {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         // Waits and tries again where the process has no descriptor left.
         let (stream, address) = Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
         let alarm = Box::pin(tokio::time::sleep(self.rest));
-        (
-            Connection {
-                stream,
-                rest: self.rest,
-                alarm,
-                _place: place,
-            },
-            address,
-        )
+        (Connection { stream, rest: self.rest, alarm, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -153,11 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_rests_too_long_fails() {
-        let (mut gate, address) = gate(Limits {
-            rest: Duration::from_millis(20),
-            ..Limits::default()
-        })
-        .await;
+        let (mut gate, address) = gate(Limits { rest: Duration::from_millis(20), ..Limits::default() }).await;
         let _client = TcpStream::connect(address).await.unwrap();
         let (mut connection, _) = gate.accept().await;
         let error = connection.read(&mut [0]).await.unwrap_err();
@@ -166,15 +144,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_house_lets_the_next_in_when_one_leaves() {
-        let (mut gate, address) = gate(Limits {
-            connections: 1,
-            ..Limits::default()
-        })
-        .await;
-        let _clients = (
-            TcpStream::connect(address).await.unwrap(),
-            TcpStream::connect(address).await.unwrap(),
-        );
+        let (mut gate, address) = gate(Limits { connections: 1, ..Limits::default() }).await;
+        let _clients = (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let (first, _) = gate.accept().await;
         assert_eq!(gate.places.available_permits(), 0);
         let waiting = tokio::time::timeout(Duration::from_millis(20), gate.accept()).await;

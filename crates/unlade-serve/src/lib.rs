@@ -72,9 +72,7 @@ pub fn router(shelf: Shelf) -> Router {
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 async fn answer(State(shelf): State<Shelf>, request: Request) -> Response {
-    let mut response = dispatch(&shelf, &request.into_parts().0)
-        .await
-        .unwrap_or_else(Refusal::into_response);
+    let mut response = dispatch(&shelf, &request.into_parts().0).await.unwrap_or_else(Refusal::into_response);
     let headers = response.headers_mut();
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     // Publishers choose media types; a browser is not to think beyond them.

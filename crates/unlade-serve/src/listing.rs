@@ -18,15 +18,10 @@ use crate::shelf::Shelf;
 /// Answers with the tags of a repository.
 pub(crate) async fn tags(layout: &Layout, name: &Name, query: &str) -> Result<Response, Refusal> {
     let page = Page::parse(query)?;
-    let tags: Vec<String> = layout
-        .tags()
-        .try_collect()
-        .await
-        .map_err(|error| Refusal::of(&error, Code::NameUnknown))?;
+    let tags: Vec<String> =
+        layout.tags().try_collect().await.map_err(|error| Refusal::of(&error, Code::NameUnknown))?;
     let (tags, more) = page.cut(tags);
-    let link = more
-        .then(|| page.next(&format!("/v2/{name}/tags/list"), &tags))
-        .flatten();
+    let link = more.then(|| page.next(&format!("/v2/{name}/tags/list"), &tags)).flatten();
     Ok(answer(&json!({"name": name.as_str(), "tags": tags}), link))
 }
 
@@ -63,16 +58,9 @@ impl Page {
             let sound = !n.is_empty() && n.bytes().all(|digit| digit.is_ascii_digit());
             let refused = || Refusal::new(Code::PageInvalid, "n is the number of names wanted, at least 0");
             // More than a usize can hold is more than there are.
-            if sound {
-                Ok(n.parse().unwrap_or(usize::MAX))
-            } else {
-                Err(refused())
-            }
+            if sound { Ok(n.parse().unwrap_or(usize::MAX)) } else { Err(refused()) }
         });
-        Ok(Self {
-            length: length.transpose()?,
-            after: parameter(query, "last"),
-        })
+        Ok(Self { length: length.transpose()?, after: parameter(query, "last") })
     }
 
     /// Sorts the names and cuts the page out of them; says whether more follow.
@@ -107,9 +95,7 @@ mod tests {
     use super::*;
 
     fn cut(query: &str) -> (Vec<String>, bool) {
-        Page::parse(query)
-            .unwrap()
-            .cut(["v2", "V1", "v1", "a", "B"].map(str::to_owned).to_vec())
+        Page::parse(query).unwrap().cut(["v2", "V1", "v1", "a", "B"].map(str::to_owned).to_vec())
     }
 
     #[test]
@@ -134,10 +120,7 @@ mod tests {
     #[test]
     fn the_link_leads_to_the_rest_and_a_page_of_nothing_has_none() {
         let page = Page::parse("n=1").unwrap();
-        assert_eq!(
-            page.next("/x", &["a/b".to_owned()]).unwrap(),
-            "</x?n=1&last=a%2Fb>; rel=\"next\""
-        );
+        assert_eq!(page.next("/x", &["a/b".to_owned()]).unwrap(), "</x?n=1&last=a%2Fb>; rel=\"next\"");
         assert_eq!(page.next("/x", &[]), None);
     }
 

@@ -19,24 +19,15 @@ pub(crate) async fn answer(layout: &Layout, selector: &Selector) -> Result<Respo
     let unknown = |error| Refusal::of(&error, Code::ManifestUnknown);
     let digest = digest_of(layout, selector).await.map_err(unknown)?;
     // By digest: the tag may point elsewhere a moment later.
-    let raw = layout
-        .manifest_unverified(&Selector::Digest(digest.clone()))
-        .await
-        .map_err(unknown)?;
+    let raw = layout.manifest_unverified(&Selector::Digest(digest.clone())).await.map_err(unknown)?;
     let Some(media_type) = raw.media_type else {
-        return Err(Refusal::new(
-            Code::ManifestUnknown,
-            "the digest is that of a blob which is no manifest",
-        ));
+        return Err(Refusal::new(Code::ManifestUnknown, "the digest is that of a blob which is no manifest"));
     };
     let size = raw.bytes.len();
     let mut response = Response::new(Body::from(raw.bytes));
     let headers = response.headers_mut();
     let content_type = HeaderValue::from_str(media_type.as_str());
-    headers.insert(
-        CONTENT_TYPE,
-        content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
-    );
+    headers.insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
     headers.insert(ETAG, text(&entity_tag(&digest)));
     headers.insert(CONTENT_DIGEST, text(&digest.to_string()));

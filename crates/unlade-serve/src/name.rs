@@ -48,9 +48,9 @@ mod tests {
         for good in ["disk", "a/b/c", "my-disk_1.0", "a__b/c--d"] {
             assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
         }
-        for bad in [
-            "", "/", "a/", "/a", "a//b", "..", "a/../b", ".", "a/.", ".git", "Disk", "a:b", "a@b", "a b", "a\0", "ä",
-        ] {
+        for bad in
+            ["", "/", "a/", "/a", "a//b", "..", "a/../b", ".", "a/.", ".git", "Disk", "a:b", "a@b", "a b", "a\0", "ä"]
+        {
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
         }
     }

@@ -22,18 +22,10 @@ pub(crate) fn select(headers: &HeaderMap, entity_tag: &str, size: u64) -> Select
     let (Some(range), None) = (ranges.next(), ranges.next()) else {
         return Selection::Whole;
     };
-    if headers
-        .get_all(IF_RANGE)
-        .iter()
-        .any(|condition| condition != entity_tag)
-    {
+    if headers.get_all(IF_RANGE).iter().any(|condition| condition != entity_tag) {
         return Selection::Whole;
     }
-    range
-        .to_str()
-        .ok()
-        .and_then(|range| parse(range, size))
-        .unwrap_or(Selection::Whole)
+    range.to_str().ok().and_then(|range| parse(range, size)).unwrap_or(Selection::Whole)
 }
 
 /// Reads `bytes=FIRST-LAST`, `bytes=FIRST-` or `bytes=-LENGTH`; `None` is to be ignored.
@@ -51,11 +43,7 @@ fn parse(text: &str, size: u64) -> Option<Selection> {
     if first > last {
         return None;
     }
-    Some(if first < size {
-        Selection::Part(first..last.saturating_add(1).min(size))
-    } else {
-        Selection::Unsatisfiable
-    })
+    Some(if first < size { Selection::Part(first..last.saturating_add(1).min(size)) } else { Selection::Unsatisfiable })
 }
 
 fn suffix(length: u64, size: u64) -> Option<Selection> {
@@ -81,10 +69,7 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(http::HeaderName, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[test]
@@ -124,11 +109,7 @@ mod tests {
 
     #[test]
     fn of_an_empty_blob_there_is_no_part() {
-        for (range, expected) in [
-            ("bytes=0-", Unsatisfiable),
-            ("bytes=0-0", Unsatisfiable),
-            ("bytes=-1", Whole),
-        ] {
+        for (range, expected) in [("bytes=0-", Unsatisfiable), ("bytes=0-0", Unsatisfiable), ("bytes=-1", Whole)] {
             assert_eq!(select(&headers(&[(RANGE, range)]), "\"x\"", 0), expected, "{range}");
         }
     }

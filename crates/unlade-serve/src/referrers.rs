@@ -36,13 +36,9 @@ pub(crate) async fn answer(layout: &Layout, subject: &Digest, query: &str) -> Re
         .chain(entries)
         .chain(stream::once(async { Ok(Bytes::from_static(b"]}")) }));
     let mut response = Response::new(Body::from_stream(document));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(OCI_INDEX));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OCI_INDEX));
     if artifact_type.is_some() {
-        response
-            .headers_mut()
-            .insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+        response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
     }
     Ok(response)
 }

@@ -59,29 +59,17 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            header: None,
-        }
+        Self { code, message: message.into(), header: None }
     }
 
     pub(crate) fn method_not_allowed() -> Self {
         let allowed = (ALLOW, HeaderValue::from_static("GET, HEAD"));
-        Self {
-            header: Some(allowed),
-            ..Self::new(Code::MethodNotAllowed, "the registry is read-only")
-        }
+        Self { header: Some(allowed), ..Self::new(Code::MethodNotAllowed, "the registry is read-only") }
     }
 
     pub(crate) fn range_not_satisfiable(size: u64) -> Self {
-        let range = format!("bytes */{size}")
-            .parse()
-            .expect("a number and ASCII letters make a header");
-        Self {
-            header: Some((CONTENT_RANGE, range)),
-            ..Self::new(Code::RangeInvalid, "the range lies behind the end")
-        }
+        let range = format!("bytes */{size}").parse().expect("a number and ASCII letters make a header");
+        Self { header: Some((CONTENT_RANGE, range)), ..Self::new(Code::RangeInvalid, "the range lies behind the end") }
     }
 
     /// Makes an error of the library one of this request; `unknown` is the code for what is not there.

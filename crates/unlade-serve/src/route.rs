@@ -39,34 +39,21 @@ impl Route {
         let (head, last) = path.rsplit_once('/').ok_or_else(unknown)?;
         let (repository, kind) = head.rsplit_once('/').ok_or_else(unknown)?;
         match (kind, last) {
-            ("blobs", digest) => Ok(Self::Blob {
-                name: name(repository)?,
-                digest: self::digest(digest)?,
-            }),
-            ("manifests", reference) => Ok(Self::Manifest {
-                name: name(repository)?,
-                selector: selector(reference)?,
-            }),
-            ("referrers", digest) => Ok(Self::Referrers {
-                name: name(repository)?,
-                digest: self::digest(digest)?,
-            }),
-            ("tags", "list") => Ok(Self::Tags {
-                name: name(repository)?,
-            }),
+            ("blobs", digest) => Ok(Self::Blob { name: name(repository)?, digest: self::digest(digest)? }),
+            ("manifests", reference) => Ok(Self::Manifest { name: name(repository)?, selector: selector(reference)? }),
+            ("referrers", digest) => Ok(Self::Referrers { name: name(repository)?, digest: self::digest(digest)? }),
+            ("tags", "list") => Ok(Self::Tags { name: name(repository)? }),
             _ => Err(unknown()),
         }
     }
 }
 
 fn name(text: &str) -> Result<Name, Refusal> {
-    text.parse()
-        .map_err(|_| Refusal::new(Code::NameInvalid, "the name is not one of a repository"))
+    text.parse().map_err(|_| Refusal::new(Code::NameInvalid, "the name is not one of a repository"))
 }
 
 fn digest(text: &str) -> Result<Digest, Refusal> {
-    text.parse()
-        .map_err(|cause| Refusal::new(Code::DigestInvalid, format!("{cause}")))
+    text.parse().map_err(|cause| Refusal::new(Code::DigestInvalid, format!("{cause}")))
 }
 
 fn selector(text: &str) -> Result<Selector, Refusal> {
@@ -74,9 +61,7 @@ fn selector(text: &str) -> Result<Selector, Refusal> {
         return digest(text).map(Selector::Digest);
     }
     // What cannot be a tag names no manifest.
-    let tag: Tag = text
-        .parse()
-        .map_err(|_| Refusal::new(Code::ManifestUnknown, "the reference is not a tag"))?;
+    let tag: Tag = text.parse().map_err(|_| Refusal::new(Code::ManifestUnknown, "the reference is not a tag"))?;
     Ok(Selector::Tag(tag))
 }
 
@@ -101,47 +86,21 @@ mod tests {
             ("/v2/".to_owned(), Route::Base),
             ("/v2/_catalog".to_owned(), Route::Catalog),
             ("/v2/disk/tags/list".to_owned(), Route::Tags { name: name("disk") }),
-            (
-                "/v2/tags/list/tags/list".to_owned(),
-                Route::Tags {
-                    name: name("tags/list"),
-                },
-            ),
-            (
-                "/v2/a/b/c/manifests/v1".to_owned(),
-                Route::Manifest {
-                    name: name("a/b/c"),
-                    selector: tag("v1"),
-                },
-            ),
+            ("/v2/tags/list/tags/list".to_owned(), Route::Tags { name: name("tags/list") }),
+            ("/v2/a/b/c/manifests/v1".to_owned(), Route::Manifest { name: name("a/b/c"), selector: tag("v1") }),
             (
                 "/v2/a/manifests/b/manifests/v1".to_owned(),
-                Route::Manifest {
-                    name: name("a/manifests/b"),
-                    selector: tag("v1"),
-                },
+                Route::Manifest { name: name("a/manifests/b"), selector: tag("v1") },
             ),
             (
                 format!("/v2/a/manifests/{DIGEST}"),
-                Route::Manifest {
-                    name: name("a"),
-                    selector: Selector::Digest(digest.clone()),
-                },
+                Route::Manifest { name: name("a"), selector: Selector::Digest(digest.clone()) },
             ),
             (
                 format!("/v2/a/blobs/{}", DIGEST.replace(':', "%3A")),
-                Route::Blob {
-                    name: name("a"),
-                    digest: digest.clone(),
-                },
+                Route::Blob { name: name("a"), digest: digest.clone() },
             ),
-            (
-                format!("/v2/a%2fb/referrers/{DIGEST}"),
-                Route::Referrers {
-                    name: name("a/b"),
-                    digest: digest.clone(),
-                },
-            ),
+            (format!("/v2/a%2fb/referrers/{DIGEST}"), Route::Referrers { name: name("a/b"), digest: digest.clone() }),
         ] {
             assert_eq!(Route::parse(&path).unwrap(), expected, "{path}");
         }

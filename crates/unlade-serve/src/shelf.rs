@@ -54,18 +54,12 @@ impl Shelf {
         })?;
         if is_layout(&folder) {
             let layout = Layout::open(dir)?;
-            return Ok(Self(Arc::new(Kind::One {
-                name: name_of(dir)?,
-                layout,
-            })));
+            return Ok(Self(Arc::new(Kind::One { name: name_of(dir)?, layout })));
         }
         if scan(&folder, dir)?.is_empty() {
             return Err(nothing_to_serve(dir));
         }
-        Ok(Self(Arc::new(Kind::Many {
-            folder,
-            path: dir.to_owned(),
-        })))
+        Ok(Self(Arc::new(Kind::Many { folder, path: dir.to_owned() })))
     }
 
     /// Lists the names of the repositories there are now, in no order; blocks while it looks.
@@ -130,10 +124,8 @@ fn name_of(dir: &Path) -> Result<Name> {
     let real = std::fs::canonicalize(dir)
         .map_err(|cause| Error::io(format!("cannot tell the name of the folder {}", dir.display()), cause))?;
     let unfit = || {
-        let message = format!(
-            "the folder {} has a name that no repository can have, so it cannot be served",
-            real.display()
-        );
+        let message =
+            format!("the folder {} has a name that no repository can have, so it cannot be served", real.display());
         Error::new(ErrorKind::InvalidInput, message)
     };
     let name = real.file_name().and_then(|name| name.to_str()).ok_or_else(unfit)?;
@@ -151,19 +143,14 @@ fn enter(folder: &OwnedFd, name: &str, path: &Path) -> Result<Option<OwnedFd>> {
         Ok(folder) => Ok(Some(folder)),
         // A folder that may not be entered is not offered either.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::ACCESS) => Ok(None),
-        Err(errno) => Err(Error::io(
-            format!("cannot open the folder {name} on the way to {}", path.display()),
-            errno.into(),
-        )),
+        Err(errno) => {
+            Err(Error::io(format!("cannot open the folder {name} on the way to {}", path.display()), errno.into()))
+        }
     }
 }
 
 fn scan(folder: &OwnedFd, path: &Path) -> Result<Vec<String>> {
-    let mut scan = Scan {
-        path,
-        names: Vec::new(),
-        folders: 0,
-    };
+    let mut scan = Scan { path, names: Vec::new(), folders: 0 };
     scan.look_into(folder, "", MAX_DEPTH)?;
     Ok(scan.names)
 }
@@ -181,12 +168,8 @@ impl Scan<'_> {
         if depth == 0 {
             return Ok(());
         }
-        let unreadable = |errno: Errno| {
-            Error::io(
-                format!("cannot list {}", self.path.join(prefix).display()),
-                errno.into(),
-            )
-        };
+        let unreadable =
+            |errno: Errno| Error::io(format!("cannot list {}", self.path.join(prefix).display()), errno.into());
         for entry in Dir::read_from(folder).map_err(unreadable)? {
             let entry =
                 entry.map_err(|errno| Error::io(format!("cannot list {}", self.path.display()), errno.into()))?;
@@ -201,10 +184,7 @@ impl Scan<'_> {
             }
             self.folders += 1;
             if self.folders > MAX_FOLDERS {
-                let message = format!(
-                    "{} has more than {MAX_FOLDERS} folders, too many to serve",
-                    self.path.display()
-                );
+                let message = format!("{} has more than {MAX_FOLDERS} folders, too many to serve", self.path.display());
                 return Err(Error::new(ErrorKind::TooLarge, message));
             }
             self.visit(folder, name, depth)?;
@@ -227,11 +207,7 @@ impl Scan<'_> {
 }
 
 fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{prefix}/{name}")
-    }
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T, Refusal> {

@@ -29,10 +29,7 @@ pub enum Access {
 impl Access {
     /// Asks for this user and password.
     pub fn basic(user: &str, password: &str) -> Self {
-        Self::Basic {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }
+        Self::Basic { user: user.to_owned(), password: password.to_owned() }
     }
 
     /// Lets a request in, or gives the refusal.
@@ -56,7 +53,5 @@ pub(crate) fn credentials(request: &ReceivedRequest) -> Option<(String, String)>
     // Some servers know the canonical spelling of the scheme alone, so ours does too.
     let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    decoded
-        .split_once(':')
-        .map(|(user, password)| (user.to_owned(), password.to_owned()))
+    decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }

@@ -17,29 +17,17 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            whole: None,
-            range: None,
-        }
+        Self { status, headers: Vec::new(), body: Bytes::new(), whole: None, range: None }
     }
 
     /// Answers with content of which ranges may be asked.
     pub(crate) fn content(media_type: &str, whole: &Bytes) -> Self {
         let answer = Self::new(200).header("Content-Type", media_type);
-        Self {
-            body: whole.clone(),
-            whole: Some(whole.clone()),
-            ..answer
-        }
+        Self { body: whole.clone(), whole: Some(whole.clone()), ..answer }
     }
 
     pub(crate) fn json(status: u16, value: &Value) -> Self {
-        Self::new(status)
-            .header("Content-Type", "application/json")
-            .body(value.to_string())
+        Self::new(status).header("Content-Type", "application/json").body(value.to_string())
     }
 
     /// Answers with an error document (distribution-spec v1.1.1, error codes).
@@ -66,8 +54,7 @@ impl Answer {
 
     #[must_use]
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.headers
-            .retain(|(candidate, _)| !candidate.eq_ignore_ascii_case(name));
+        self.headers.retain(|(candidate, _)| !candidate.eq_ignore_ascii_case(name));
         self
     }
 

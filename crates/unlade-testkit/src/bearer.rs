@@ -68,11 +68,7 @@ impl Bearer {
     /// Gives tokens to this user alone.
     pub fn user(user: &str, password: &str) -> Self {
         let user = Some((user.to_owned(), password.to_owned()));
-        Self {
-            anonymous: Anonymous::Refused,
-            user,
-            ..Self::default()
-        }
+        Self { anonymous: Anonymous::Refused, user, ..Self::default() }
     }
 
     /// Says what happens to clients without a name.
@@ -125,10 +121,7 @@ struct Grant {
 
 impl Tokens {
     pub(crate) fn new(rules: Bearer) -> Self {
-        Self {
-            rules,
-            ..Self::default()
-        }
+        Self { rules, ..Self::default() }
     }
 
     pub(crate) fn expire(&self) {
@@ -138,10 +131,7 @@ impl Tokens {
     /// Lets a request in, or gives the challenge.
     pub(crate) fn check(&self, request: &ReceivedRequest, here: &Here) -> Result<(), Answer> {
         let scope = here.scope();
-        let Some(token) = request
-            .header("authorization")
-            .and_then(|value| value.strip_prefix("Bearer "))
-        else {
+        let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) else {
             return Err(challenge(here, &scope, ""));
         };
         let mut issued = lock(&self.issued);
@@ -180,20 +170,12 @@ impl Tokens {
             .map(str::to_owned)
             .collect();
         let token = self.issue(scopes);
-        let key = if request.method == "POST" {
-            "access_token"
-        } else {
-            "token"
-        };
+        let key = if request.method == "POST" { "access_token" } else { "token" };
         Answer::json(200, &json!({ key: token, "expires_in": 300 }))
     }
 
     fn admits(&self, request: &ReceivedRequest, form: &[(String, String)]) -> bool {
-        let field = |wanted: &str| {
-            form.iter()
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.clone())
-        };
+        let field = |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
         let known = |given: Option<(String, String)>| given.is_some() && given == self.rules.user;
         if request.method == "POST" {
             return match field("grant_type").as_deref() {
@@ -213,11 +195,7 @@ impl Tokens {
     fn issue(&self, scopes: Vec<String>) -> String {
         let mut issued = lock(&self.issued);
         issued.count += 1;
-        let token = format!(
-            "token-{}-{}",
-            issued.count,
-            crate::content::digest(&issued.count.to_le_bytes())
-        );
+        let token = format!("token-{}-{}", issued.count, crate::content::digest(&issued.count.to_le_bytes()));
         let uses_left = match self.rules.lifetime {
             Lifetime::Unlimited => None,
             Lifetime::Uses(count) => Some(count.max(1)),
@@ -228,9 +206,6 @@ impl Tokens {
 }
 
 fn challenge(here: &Here, scope: &str, error: &str) -> Answer {
-    let value = format!(
-        "Bearer realm=\"{}\",service=\"testkit\",scope=\"{scope}\"{error}",
-        here.realm
-    );
+    let value = format!("Bearer realm=\"{}\",service=\"testkit\",scope=\"{scope}\"{error}", here.realm);
     Answer::error(401, "UNAUTHORIZED", "authentication required").header("WWW-Authenticate", &value)
 }

@@ -48,12 +48,7 @@ impl Response {
 impl Client {
     /// Will ask the server at an address.
     pub fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            host: address.to_string(),
-            headers: Vec::new(),
-            tls: None,
-        }
+        Self { address, host: address.to_string(), headers: Vec::new(), tls: None }
     }
 
     /// Calls the server by another name, in `Host` and in TLS.
@@ -99,10 +94,7 @@ impl Client {
     ///
     /// When the connection fails before there is a status line and headers.
     pub fn send(&self, method: &str, target: &str, body: &[u8]) -> io::Result<Response> {
-        let mut head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
-            self.host
-        );
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
         for (name, value) in &self.headers {
             head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
@@ -179,12 +171,7 @@ fn head(answer: &[u8]) -> Option<(usize, Vec<(String, String)>)> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&answer[..end]).into_owned();
     let headers = text.lines().skip(1).filter_map(|line| line.split_once(':'));
-    Some((
-        end + 4,
-        headers
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-            .collect(),
-    ))
+    Some((end + 4, headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()))
 }
 
 fn unchunk(mut raw: &[u8]) -> Vec<u8> {

@@ -64,24 +64,15 @@ pub fn gzip_stored(bytes: &[u8]) -> Vec<u8> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                (crc >> 1) ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            }
-        })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
     })
 }
 
 fn hex(algorithm: &'static Algorithm, bytes: &[u8]) -> String {
-    aws_lc_rs::digest::digest(algorithm, bytes)
-        .as_ref()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String does not fail");
-            text
-        })
+    aws_lc_rs::digest::digest(algorithm, bytes).as_ref().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String does not fail");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -98,10 +89,7 @@ mod tests {
 
     #[test]
     fn digests_are_those_of_the_standards() {
-        assert_eq!(
-            digest(b""),
-            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(digest(b""), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert!(digest_by("sha512", b"abc").starts_with("sha512:ddaf35a193617aba"));
         assert!(digest_by("sha384", b"abc").starts_with("sha384:cb00753f45a35e8b"));
     }

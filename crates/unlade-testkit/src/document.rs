@@ -56,10 +56,7 @@ impl Document {
             "config": descriptor(EMPTY_JSON, &config),
             "layers": null,
         });
-        Self {
-            blobs: vec![config],
-            ..Self::raw(OCI_MANIFEST, text.to_string())
-        }
+        Self { blobs: vec![config], ..Self::raw(OCI_MANIFEST, text.to_string()) }
     }
 
     /// Makes a Docker schema 1 manifest, which clients refuse.
@@ -90,9 +87,7 @@ impl Document {
 
     /// Gives the blob of the last layer: of a document with one layer, that layer.
     pub fn payload(&self) -> &Bytes {
-        self.blobs
-            .last()
-            .expect("a document was asked for its payload that has no blobs")
+        self.blobs.last().expect("a document was asked for its payload that has no blobs")
     }
 
     /// Gives the descriptor of the document: media type, digest, size.
@@ -138,10 +133,7 @@ impl Image {
 
     /// Builds the commonest artifact: one layer with a title.
     pub fn titled(title: &str, payload: impl Into<Bytes>) -> Document {
-        Self::new()
-            .layer("application/octet-stream", payload)
-            .annotate_layer(TITLE, title)
-            .build()
+        Self::new().layer("application/octet-stream", payload).annotate_layer(TITLE, title).build()
     }
 
     /// Builds an artifact of one layer that has no title.
@@ -221,9 +213,7 @@ impl Image {
 
     /// Builds the document.
     pub fn build(self) -> Document {
-        let (config_type, config) = self
-            .config
-            .unwrap_or((EMPTY_JSON.to_owned(), Bytes::from_static(b"{}")));
+        let (config_type, config) = self.config.unwrap_or((EMPTY_JSON.to_owned(), Bytes::from_static(b"{}")));
         let media_type = match self.dialect {
             Dialect::Docker => DOCKER_MANIFEST,
             Dialect::Oci => OCI_MANIFEST,
@@ -234,23 +224,15 @@ impl Image {
             "config": descriptor(&config_type, &config),
             "layers": self.layers.iter().map(|(layer, _)| layer).collect::<Vec<_>>(),
         });
-        let optional = [
-            ("artifactType", self.artifact_type.map(Value::from)),
-            ("subject", self.subject),
-        ];
+        let optional = [("artifactType", self.artifact_type.map(Value::from)), ("subject", self.subject)];
         for (key, value) in optional.into_iter().filter_map(|(key, value)| Some((key, value?))) {
             text[key] = value;
         }
         if !self.annotations.is_empty() {
             text["annotations"] = Value::Object(self.annotations);
         }
-        let blobs = std::iter::once(config)
-            .chain(self.layers.into_iter().map(|(_, payload)| payload))
-            .collect();
-        Document {
-            blobs,
-            ..Document::raw(media_type, text.to_string())
-        }
+        let blobs = std::iter::once(config).chain(self.layers.into_iter().map(|(_, payload)| payload)).collect();
+        Document { blobs, ..Document::raw(media_type, text.to_string()) }
     }
 }
 
@@ -317,10 +299,7 @@ impl Index {
     /// Annotates the entry that was added last.
     #[must_use]
     pub fn annotate_entry(mut self, key: &str, value: &str) -> Self {
-        let entry = self
-            .entries
-            .last_mut()
-            .expect("an entry is added before it is annotated");
+        let entry = self.entries.last_mut().expect("an entry is added before it is annotated");
         entry["annotations"][key] = json!(value);
         self
     }
@@ -353,10 +332,7 @@ impl Index {
         if !self.annotations.is_empty() {
             text["annotations"] = Value::Object(self.annotations);
         }
-        Document {
-            children: self.children,
-            ..Document::raw(media_type, text.to_string())
-        }
+        Document { children: self.children, ..Document::raw(media_type, text.to_string()) }
     }
 }
 
@@ -393,10 +369,7 @@ mod tests {
 
     #[test]
     fn docker_documents_use_the_types_of_docker() {
-        let image = Image::new()
-            .dialect(Dialect::Docker)
-            .platform_config("arm64", "linux")
-            .build();
+        let image = Image::new().dialect(Dialect::Docker).platform_config("arm64", "linux").build();
         assert_eq!(parse(&image)["mediaType"], DOCKER_MANIFEST);
         let list = Index::new().dialect(Dialect::Docker).entry(image).build();
         assert_eq!(list.media_type, DOCKER_LIST);
@@ -404,10 +377,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_lies_where_told_to() {
-        let image = Image::new()
-            .layer("a/b", "abc")
-            .override_layer("size", json!(-1))
-            .build();
+        let image = Image::new().layer("a/b", "abc").override_layer("size", json!(-1)).build();
         assert_eq!(parse(&image)["layers"][0]["size"], -1);
     }
 

@@ -59,9 +59,7 @@ fn decide(
         return Ok(lie(early, &Answer::new(503), &here));
     }
     let rest = RequestRest::read(wire)?;
-    header(&rest.headers, "host")
-        .unwrap_or("127.0.0.1")
-        .clone_into(&mut here.authority);
+    header(&rest.headers, "host").unwrap_or("127.0.0.1").clone_into(&mut here.authority);
     here.realm = desk.realm(format!("{scheme}://{}/token", here.authority));
     let request = record(desk, connection, wire, line, rest)?;
     let answer = desk.answer(&request, &here);

@@ -246,13 +246,7 @@ pub(crate) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Vec<Step> {
         .or_else(|| redirect::lie(fault, here))
         .or_else(|| content::lie(fault, answer, here))
         .or_else(|| protocol::lie(fault, answer, here))
-        .unwrap_or_else(|| {
-            panic!(
-                "no file of this folder tells the lie F{} {}",
-                fault.number(),
-                fault.name()
-            )
-        })
+        .unwrap_or_else(|| panic!("no file of this folder tells the lie F{} {}", fault.number(), fault.name()))
 }
 
 #[cfg(test)]
@@ -272,14 +266,8 @@ mod tests {
         let whole = bytes::Bytes::from(crate::content::bytes(1, 300));
         for method in ["GET", "HEAD"] {
             let here = Here::example(method);
-            let answer = Answer {
-                status: 206,
-                range: Some((10, 99)),
-                ..Answer::content("a/b", &whole)
-            };
-            let answer = answer
-                .header("Content-Range", "bytes 10-99/300")
-                .body(whole.slice(10..100));
+            let answer = Answer { status: 206, range: Some((10, 99)), ..Answer::content("a/b", &whole) };
+            let answer = answer.header("Content-Range", "bytes 10-99/300").body(whole.slice(10..100));
             let truth = honest(&answer, &here);
             for fault in Fault::examples() {
                 let told = lie(&fault, &answer, &here);
@@ -294,11 +282,6 @@ mod tests {
     fn delays_are_written_in_each_form() {
         assert_eq!(RetryAfter::Seconds(3).value().unwrap(), "3");
         assert_eq!(RetryAfter::Absent.value(), None);
-        assert!(
-            RetryAfter::Date(Duration::from_secs(9))
-                .value()
-                .unwrap()
-                .ends_with(" GMT")
-        );
+        assert!(RetryAfter::Date(Duration::from_secs(9)).value().unwrap().ends_with(" GMT"));
     }
 }

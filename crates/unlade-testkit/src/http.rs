@@ -18,33 +18,24 @@ impl RequestLine {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        Self::parse(&text)
-            .map(Some)
-            .ok_or_else(|| io::Error::other(format!("no request line: {text:?}")))
+        Self::parse(&text).map(Some).ok_or_else(|| io::Error::other(format!("no request line: {text:?}")))
     }
 
     /// Gives the path, without the query.
     pub(crate) fn path(&self) -> &str {
-        self.target
-            .split_once('?')
-            .map_or(self.target.as_str(), |(path, _)| path)
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// Gives the query as pairs, decoded.
     pub(crate) fn query(&self) -> Vec<(String, String)> {
-        self.target
-            .split_once('?')
-            .map_or_else(Vec::new, |(_, query)| parse_form(query))
+        self.target.split_once('?').map_or_else(Vec::new, |(_, query)| parse_form(query))
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         let valid = version.starts_with("HTTP/1.") && target.starts_with('/') && words.next().is_none();
-        valid.then(|| Self {
-            method: method.to_owned(),
-            target: target.to_owned(),
-        })
+        valid.then(|| Self { method: method.to_owned(), target: target.to_owned() })
     }
 }
 
@@ -65,30 +56,20 @@ impl RequestRest {
             if text.is_empty() {
                 break;
             }
-            let (name, value) = text
-                .split_once(':')
-                .ok_or_else(|| io::Error::other("a header without a colon"))?;
+            let (name, value) = text.split_once(':').ok_or_else(|| io::Error::other("a header without a colon"))?;
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        let length = header(&headers, "content-length")
-            .map_or(Ok(0), str::parse)
-            .map_err(io::Error::other)?;
+        let length = header(&headers, "content-length").map_or(Ok(0), str::parse).map_err(io::Error::other)?;
         if length > BODY_LIMIT {
             return Err(io::Error::other("the client sent a body that is too long for a test"));
         }
-        Ok(Self {
-            headers,
-            body: wire.read_exact(length)?,
-        })
+        Ok(Self { headers, body: wire.read_exact(length)? })
     }
 }
 
 /// Gives the first value of a header.
 pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// Parses `a=b&c=d`, with percent signs and plus signs decoded.
@@ -134,17 +115,8 @@ mod tests {
     fn request_lines_are_parsed_strictly() {
         let line = RequestLine::parse("GET /v2/?a=b%20c&d HTTP/1.1").unwrap();
         assert_eq!(line.path(), "/v2/");
-        assert_eq!(
-            line.query(),
-            [("a".to_owned(), "b c".to_owned()), ("d".to_owned(), String::new())]
-        );
-        for bad in [
-            "",
-            "GET /",
-            "GET / HTTP/2",
-            "GET / HTTP/1.1 x",
-            "GET http://x/ HTTP/1.1",
-        ] {
+        assert_eq!(line.query(), [("a".to_owned(), "b c".to_owned()), ("d".to_owned(), String::new())]);
+        for bad in ["", "GET /", "GET / HTTP/2", "GET / HTTP/1.1 x", "GET http://x/ HTTP/1.1"] {
             assert_eq!(RequestLine::parse(bad), None, "{bad:?}");
         }
     }
@@ -152,9 +124,6 @@ mod tests {
     #[test]
     fn percent_signs_are_decoded_where_they_are_well_formed() {
         assert_eq!(percent_decode("%41%zz%4"), "A%zz%4");
-        assert_eq!(
-            parse_form("scope=repository%3Aa%2Fb%3Apull"),
-            [("scope".into(), "repository:a/b:pull".into())]
-        );
+        assert_eq!(parse_form("scope=repository%3Aa%2Fb%3Apull"), [("scope".into(), "repository:a/b:pull".into())]);
     }
 }

@@ -56,10 +56,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let image = Image::titled("a", "payload");
         write(folder.path(), &[("v1", &image), ("latest", &image)]);
-        assert_eq!(
-            fs::read(blob_path(folder.path(), &digest(b"payload"))).unwrap(),
-            b"payload"
-        );
+        assert_eq!(fs::read(blob_path(folder.path(), &digest(b"payload"))).unwrap(), b"payload");
         let index: Value = serde_json::from_slice(&fs::read(folder.path().join("index.json")).unwrap()).unwrap();
         assert_eq!(index["manifests"][1]["annotations"][REF_NAME], "latest");
         assert_eq!(index["manifests"][0]["digest"], image.digest());

@@ -7,10 +7,7 @@
 //!
 //! All servers listen on loopback, and end with the value that started them. Everything here panics rather than
 //! return errors, naming what went wrong: in a test, no other reaction would make sense.
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "the whole crate is test code: it panics, with a reason, by design"
-)]
+#![expect(clippy::missing_panics_doc, reason = "the whole crate is test code: it panics, with a reason, by design")]
 
 mod access;
 mod answer;

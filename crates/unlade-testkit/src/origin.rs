@@ -62,10 +62,7 @@ impl Origin {
     /// [`blobs_at`](crate::LyingRegistryBuilder::blobs_at) sends clients.
     pub fn offer_blobs(&self, repository: &str, document: &Document) {
         for blob in document.walk().into_iter().flat_map(|part| &part.blobs) {
-            self.offer(
-                &format!("/signed/{repository}/{}", crate::content::digest(blob)),
-                blob.clone(),
-            );
+            self.offer(&format!("/signed/{repository}/{}", crate::content::digest(blob)), blob.clone());
         }
     }
 
@@ -106,10 +103,7 @@ pub struct CanaryOrigin {
 impl CanaryOrigin {
     /// Makes a canary of a server, and tells it what else it must never see.
     pub fn new(origin: Origin, secrets: &[&str]) -> Self {
-        Self {
-            origin,
-            secrets: secrets.iter().map(|&secret| secret.to_owned()).collect(),
-        }
+        Self { origin, secrets: secrets.iter().map(|&secret| secret.to_owned()).collect() }
     }
 
     /// Gives the server.
@@ -124,22 +118,14 @@ impl CanaryOrigin {
 
     /// Lists the secrets that came, with the request that brought each.
     pub fn leaks(&self) -> Vec<String> {
-        self.origin
-            .recorder()
-            .requests()
-            .iter()
-            .flat_map(|request| self.leaks_of(request))
-            .collect()
+        self.origin.recorder().requests().iter().flat_map(|request| self.leaks_of(request)).collect()
     }
 
     /// Fails if any secret came.
     #[track_caller]
     pub fn assert_no_credentials(&self) {
         let leaks = self.leaks();
-        assert!(
-            leaks.is_empty(),
-            "credentials reached an origin that they were not meant for: {leaks:#?}"
-        );
+        assert!(leaks.is_empty(), "credentials reached an origin that they were not meant for: {leaks:#?}");
     }
 
     fn leaks_of(&self, request: &ReceivedRequest) -> Vec<String> {
@@ -147,11 +133,8 @@ impl CanaryOrigin {
             .into_iter()
             .filter(|name| request.header(name).is_some())
             .map(|name| format!("header {name}"));
-        let texts = self
-            .secrets
-            .iter()
-            .filter(|secret| request.holds_text(secret))
-            .map(|secret| format!("text {secret}"));
+        let texts =
+            self.secrets.iter().filter(|secret| request.holds_text(secret)).map(|secret| format!("text {secret}"));
         let certificate = (request.client_certificates > 0).then(|| "client certificate".to_owned());
         headers
             .chain(texts)
@@ -195,10 +178,7 @@ impl Desk for OriginDesk {
                 let mut store = Repository::default();
                 store.put_blob(&request.path, content.clone());
                 // A store knows nothing of digests, but answers ranges as a registry does.
-                store
-                    .blob(&request.path, request)
-                    .without("Docker-Content-Digest")
-                    .without("ETag")
+                store.blob(&request.path, request).without("Docker-Content-Digest").without("ETag")
             }
         }
     }

@@ -117,19 +117,13 @@ impl Run {
         let mut child = self.spawn(&stdout, &stderr);
         let code = self.wait(&mut child).code();
         let stderr = String::from_utf8_lossy(&read_back(&mut stderr)).into_owned();
-        Outcome {
-            code,
-            stdout: read_back(&mut stdout),
-            stderr,
-        }
+        Outcome { code, stdout: read_back(&mut stdout), stderr }
     }
 
     /// Starts the program and gives it back running: for tests that kill it, with its output thrown away.
     #[track_caller]
     pub fn start(&self) -> Running {
-        Running {
-            child: self.spawn(&spool(), &spool()),
-        }
+        Running { child: self.spawn(&spool(), &spool()) }
     }
 
     #[track_caller]
@@ -166,17 +160,10 @@ impl Run {
             }
             late
         });
-        let status = child
-            .wait()
-            .unwrap_or_else(|error| panic!("wait for {}: {error}", self.program.display()));
+        let status = child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.program.display()));
         drop(done);
         let late = guard.join().expect("the guard does not panic");
-        assert!(
-            !late,
-            "{} {:?} did not end within {timeout:?}",
-            self.program.display(),
-            self.arguments
-        );
+        assert!(!late, "{} {:?} did not end within {timeout:?}", self.program.display(), self.arguments);
         status
     }
 }
@@ -217,9 +204,7 @@ pub fn files(folder: &Path) -> Vec<String> {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).unwrap_or_else(|error| panic!("list {}: {error}", next.display())) {
-            let path = entry
-                .unwrap_or_else(|error| panic!("list {}: {error}", next.display()))
-                .path();
+            let path = entry.unwrap_or_else(|error| panic!("list {}: {error}", next.display())).path();
             if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
             } else {
@@ -239,9 +224,7 @@ fn spool() -> File {
 
 fn read_back(file: &mut File) -> Vec<u8> {
     let mut bytes = Vec::new();
-    file.rewind()
-        .and_then(|()| file.read_to_end(&mut bytes))
-        .expect("read the output of a run");
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("read the output of a run");
     bytes
 }
 
@@ -257,10 +240,7 @@ mod tests {
     fn a_run_gives_code_and_output() {
         let outcome = shell("cat; echo bad >&2; exit 7").stdin("good").run();
         outcome.assert_code(7);
-        assert_eq!(
-            (outcome.stdout_text().as_str(), outcome.stderr.as_str()),
-            ("good", "bad\n")
-        );
+        assert_eq!((outcome.stdout_text().as_str(), outcome.stderr.as_str()), ("good", "bad\n"));
     }
 
     #[test]

@@ -36,11 +36,7 @@ pub struct Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{} is not installed (Debian package {})",
-            self.wanted, self.package
-        )
+        write!(formatter, "{} is not installed (Debian package {})", self.wanted, self.package)
     }
 }
 
@@ -50,10 +46,7 @@ impl Missing {
     /// Makes the error; where `CI` is `true`, panics instead: there, a test that quietly did not run is a lie.
     #[track_caller]
     fn report(wanted: &str, package: &'static str) -> Self {
-        let missing = Self {
-            wanted: wanted.to_owned(),
-            package,
-        };
+        let missing = Self { wanted: wanted.to_owned(), package };
         assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{missing}");
         missing
     }
@@ -63,10 +56,7 @@ impl Missing {
 #[track_caller]
 fn program(name: &str, package: &'static str) -> Result<PathBuf, Missing> {
     let folders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"];
-    let found = folders
-        .iter()
-        .map(|folder| Path::new(folder).join(name))
-        .find(|path| path.is_file());
+    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
     found.ok_or_else(|| Missing::report(name, package))
 }
 
@@ -99,11 +89,7 @@ impl Daemon {
                 .stderr(share())
                 .spawn()
                 .unwrap_or_else(|error| panic!("start {name}: {error}"));
-            let mut daemon = Self {
-                child,
-                address,
-                _folder: folder,
-            };
+            let mut daemon = Self { child, address, _folder: folder };
             if daemon.is_ready() {
                 return daemon;
             }

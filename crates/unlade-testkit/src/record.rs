@@ -41,10 +41,7 @@ impl ReceivedRequest {
 
     /// Gives the first value of a query parameter.
     pub fn query_value(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Says whether the request holds a text anywhere: as it is, percent-encoded, or inside base64 (so also inside
@@ -53,10 +50,7 @@ impl ReceivedRequest {
         let query = self.query.iter().map(|(name, value)| format!("{name}={value}"));
         let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}"));
         let body = String::from_utf8_lossy(&self.body).into_owned();
-        let mut places = std::iter::once(self.path.clone())
-            .chain(query)
-            .chain(headers)
-            .chain([body]);
+        let mut places = std::iter::once(self.path.clone()).chain(query).chain(headers).chain([body]);
         places.any(|place| hides(&place, text))
     }
 }
@@ -75,10 +69,7 @@ impl Recorder {
 
     /// Gives the requests whose path matches a pattern in which `*` stands for any text, slashes included.
     pub fn requests_for(&self, pattern: &str) -> Vec<ReceivedRequest> {
-        self.requests()
-            .into_iter()
-            .filter(|request| matches(pattern, &request.path))
-            .collect()
+        self.requests().into_iter().filter(|request| matches(pattern, &request.path)).collect()
     }
 
     /// Says whether any request held a text; see [`ReceivedRequest::holds_text`].
@@ -103,15 +94,12 @@ fn hides(place: &str, text: &str) -> bool {
         return true;
     }
     let is_base64 = |character: char| character.is_ascii_alphanumeric() || "+/-_".contains(character);
-    place
-        .split(|character| !is_base64(character))
-        .filter(|run| run.len() >= 4)
-        .any(|run| {
-            [STANDARD_NO_PAD.decode(run), URL_SAFE_NO_PAD.decode(run)]
-                .into_iter()
-                .flatten()
-                .any(|bytes| String::from_utf8_lossy(&bytes).contains(text))
-        })
+    place.split(|character| !is_base64(character)).filter(|run| run.len() >= 4).any(|run| {
+        [STANDARD_NO_PAD.decode(run), URL_SAFE_NO_PAD.decode(run)]
+            .into_iter()
+            .flatten()
+            .any(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+    })
 }
 
 /// Matches a pattern with `*` against a text.
@@ -122,9 +110,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let Some(rest) = text.strip_prefix(head) else {
         return false;
     };
-    (0..=rest.len())
-        .filter(|at| rest.is_char_boundary(*at))
-        .any(|at| matches(tail, &rest[at..]))
+    (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))
 }
 
 #[cfg(test)]

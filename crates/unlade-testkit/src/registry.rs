@@ -99,12 +99,7 @@ impl LyingRegistryBuilder {
             (Realm::SecondPort, Some(second)) => Some(format!("{scheme}://{}/token", second.address())),
             _ => None,
         };
-        LyingRegistry {
-            desk,
-            server,
-            _second: second,
-            scheme,
-        }
+        LyingRegistry { desk, server, _second: second, scheme }
     }
 }
 
@@ -159,8 +154,7 @@ impl LyingRegistry {
 
     /// Puts a blob under a digest, whether it is its own or not: for other algorithms, and for lies.
     pub fn put_blob(&self, repository: &str, digest: &str, blob: impl Into<Bytes>) {
-        self.desk
-            .with(repository, |content| content.put_blob(digest, blob.into()));
+        self.desk.with(repository, |content| content.put_blob(digest, blob.into()));
     }
 
     /// Scripts a lie for the requests that match, after the lies that were scripted before.
@@ -279,10 +273,7 @@ impl Desk for RegistryDesk {
             return Answer::error(404, "UNSUPPORTED", "no such endpoint");
         };
         if let (Route::Blob { repository, digest }, Some(base)) = (&route, &self.signed_at) {
-            return Answer::redirect(
-                307,
-                &format!("{base}/signed/{repository}/{digest}?signature=secret-signature"),
-            );
+            return Answer::redirect(307, &format!("{base}/signed/{repository}/{digest}?signature=secret-signature"));
         }
         match lock(&self.repositories).get(route.repository()) {
             None => Answer::error(404, "NAME_UNKNOWN", "repository name not known to registry"),

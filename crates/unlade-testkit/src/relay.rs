@@ -90,11 +90,7 @@ fn download(wire: &mut Wire, upstream: &mut impl Read, cut: &Mutex<Option<(Cut, 
 }
 
 fn ignore_gone(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotConnected {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if error.kind() == io::ErrorKind::NotConnected { Ok(()) } else { Err(error) }
 }
 
 #[cfg(test)]
@@ -116,11 +112,7 @@ mod tests {
         for cut in [Cut::Close, Cut::Reset] {
             relay.cut_once(cut, 100_000);
             let broken = client.get(&path).unwrap();
-            assert!(
-                broken.body.len() < 100_000 && broken.body.len() > 99_000,
-                "{}",
-                broken.body.len()
-            );
+            assert!(broken.body.len() < 100_000 && broken.body.len() > 99_000, "{}", broken.body.len());
             assert!(!relay.is_armed());
             assert_eq!(client.get(&path).unwrap().body, image.payload().as_ref());
         }

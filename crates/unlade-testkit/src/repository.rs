@@ -33,11 +33,7 @@ pub(crate) enum Route<'a> {
 impl<'a> Route<'a> {
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         let inner = path.strip_prefix("/v2/")?;
-        let split = |middle| {
-            inner
-                .rsplit_once(middle)
-                .filter(|(name, tail)| !name.is_empty() && !tail.contains('/'))
-        };
+        let split = |middle| inner.rsplit_once(middle).filter(|(name, tail)| !name.is_empty() && !tail.contains('/'));
         if let Some((repository, digest)) = split("/blobs/") {
             return Some(Self::Blob { repository, digest });
         }
@@ -47,9 +43,7 @@ impl<'a> Route<'a> {
         if let Some((repository, digest)) = split("/referrers/") {
             return Some(Self::Referrers { repository, digest });
         }
-        inner
-            .strip_suffix("/tags/list")
-            .map(|repository| Self::Tags { repository })
+        inner.strip_suffix("/tags/list").map(|repository| Self::Tags { repository })
     }
 
     pub(crate) fn repository(&self) -> &'a str {
@@ -66,8 +60,7 @@ impl Repository {
     /// Adds a document with everything below it.
     pub(crate) fn put(&mut self, document: &Document) {
         for part in document.walk() {
-            self.manifests
-                .insert(part.digest(), (part.media_type.clone(), part.bytes.clone()));
+            self.manifests.insert(part.digest(), (part.media_type.clone(), part.bytes.clone()));
             for blob in &part.blobs {
                 self.put_blob(&digest(blob), blob.clone());
             }
@@ -115,18 +108,13 @@ impl Repository {
             None => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
             Some((media_type, bytes)) => {
                 let answer = Answer::new(200).header("Content-Type", media_type).body(bytes.clone());
-                answer
-                    .header("Docker-Content-Digest", digest)
-                    .header("ETag", &format!("\"{digest}\""))
+                answer.header("Docker-Content-Digest", digest).header("ETag", &format!("\"{digest}\""))
             }
         }
     }
 
     fn tags(&self, repository: &str, request: &ReceivedRequest) -> Answer {
-        let limit = request
-            .query_value("n")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(usize::MAX);
+        let limit = request.query_value("n").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
         let after = request.query_value("last").unwrap_or_default();
         let mut rest = self.tags.keys().filter(|tag| tag.as_str() > after);
         let page: Vec<&String> = rest.by_ref().take(limit).collect();
@@ -141,13 +129,9 @@ impl Repository {
     }
 
     fn referrers(&self, digest: &str, artifact_type: Option<&str>) -> Answer {
-        let all = self
-            .manifests
-            .values()
-            .filter_map(|(media_type, bytes)| referrer(media_type, bytes, digest));
-        let kept: Vec<Value> = all
-            .filter(|entry| artifact_type.is_none_or(|wanted| entry["artifactType"] == wanted))
-            .collect();
+        let all = self.manifests.values().filter_map(|(media_type, bytes)| referrer(media_type, bytes, digest));
+        let kept: Vec<Value> =
+            all.filter(|entry| artifact_type.is_none_or(|wanted| entry["artifactType"] == wanted)).collect();
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": kept });
         let answer = Answer::json(200, &index).header("Content-Type", OCI_INDEX);
         match artifact_type {
@@ -181,14 +165,8 @@ fn ranged(whole: Answer, blob: &Bytes, range: &str) -> Answer {
         Some(Err(Unsatisfiable)) => Answer::error(416, "RANGE_INVALID", "range outside of the blob")
             .header("Content-Range", &format!("bytes */{}", blob.len())),
         Some(Ok((first, last))) => {
-            let answer = Answer {
-                status: 206,
-                range: Some((first, last)),
-                ..whole
-            };
-            answer
-                .header("Content-Range", &content_range(first, last, blob.len()))
-                .body(blob.slice(first..=last))
+            let answer = Answer { status: 206, range: Some((first, last)), ..whole };
+            answer.header("Content-Range", &content_range(first, last, blob.len())).body(blob.slice(first..=last))
         }
     }
 }
@@ -243,10 +221,7 @@ mod tests {
     fn routes_find_the_repository_from_the_right() {
         assert_eq!(
             Route::parse("/v2/a/blobs/b/blobs/sha256:1"),
-            Some(Route::Blob {
-                repository: "a/blobs/b",
-                digest: "sha256:1"
-            })
+            Some(Route::Blob { repository: "a/blobs/b", digest: "sha256:1" })
         );
         assert_eq!(Route::parse("/v2/a/tags/list"), Some(Route::Tags { repository: "a" }));
         assert_eq!(Route::parse("/v2/manifests/x"), None);

@@ -65,13 +65,7 @@ pub struct Matcher {
 impl Matcher {
     /// Matches the first request of a kind, once.
     pub fn new(which: Which) -> Self {
-        Self {
-            which,
-            method: None,
-            path: None,
-            skip: 0,
-            times: 1,
-        }
+        Self { which, method: None, path: None, skip: 0, times: 1 }
     }
 
     /// Matches only this method.
@@ -131,12 +125,7 @@ struct Step {
 
 impl Script {
     pub(crate) fn add(&self, matcher: Matcher, fault: Fault) {
-        lock(&self.steps).push(Step {
-            matcher,
-            fault,
-            seen: 0,
-            used: 0,
-        });
+        lock(&self.steps).push(Step { matcher, fault, seen: 0, used: 0 });
     }
 
     /// Chooses the lie for a request: the first step in order that fits and is not used up.
@@ -160,23 +149,14 @@ impl Script {
     pub(crate) fn unused(&self) -> Vec<String> {
         lock(&self.steps)
             .iter()
-            .filter(|step| {
-                if step.matcher.times == usize::MAX {
-                    step.used == 0
-                } else {
-                    step.used < step.matcher.times
-                }
-            })
+            .filter(
+                |step| {
+                    if step.matcher.times == usize::MAX { step.used == 0 } else { step.used < step.matcher.times }
+                },
+            )
             .map(|step| {
-                let Step {
-                    matcher, fault, used, ..
-                } = step;
-                format!(
-                    "F{} {} for {:?}: used {used} times",
-                    fault.number(),
-                    fault.name(),
-                    matcher.which
-                )
+                let Step { matcher, fault, used, .. } = step;
+                format!("F{} {} for {:?}: used {used} times", fault.number(), fault.name(), matcher.which)
             })
             .collect()
     }
@@ -193,10 +173,7 @@ mod tests {
     use super::*;
 
     fn blob() -> RequestLine {
-        RequestLine {
-            method: "GET".into(),
-            target: "/v2/a/blobs/sha256:1".into(),
-        }
+        RequestLine { method: "GET".into(), target: "/v2/a/blobs/sha256:1".into() }
     }
 
     #[test]
@@ -220,10 +197,7 @@ mod tests {
     fn steps_follow_one_another() {
         let script = Script::default();
         script.add(Matcher::new(Which::Blob), Fault::CloseBeforeAnswer);
-        script.add(
-            Matcher::new(Which::Any).method("GET").path("*/blobs/*"),
-            Fault::ResetBeforeAnswer,
-        );
+        script.add(Matcher::new(Which::Any).method("GET").path("*/blobs/*"), Fault::ResetBeforeAnswer);
         assert_eq!(script.take(&blob()).unwrap().name(), "CloseBeforeAnswer");
         assert_eq!(script.take(&blob()).unwrap().name(), "ResetBeforeAnswer");
     }

@@ -55,11 +55,7 @@ impl Server {
             let serve = Arc::new(serve);
             thread::spawn(move || accept(&listener, &shared, tls.as_ref(), &serve))
         };
-        Self {
-            address,
-            shared,
-            accepting: Some(accepting),
-        }
+        Self { address, shared, accepting: Some(accepting) }
     }
 
     /// Gives the address that clients connect to.
@@ -112,10 +108,7 @@ where
         };
         let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
         lock(&shared.live).insert(number, copy);
-        let seat = Seat {
-            number,
-            shared: Arc::clone(shared),
-        };
+        let seat = Seat { number, shared: Arc::clone(shared) };
         let serve = Arc::clone(serve);
         thread::spawn(move || {
             let _seat = seat;
@@ -155,10 +148,7 @@ mod tests {
     fn a_server_listens_on_the_sixth_version_too() {
         let server = Server::start(Binding::V6, None, |_, mut wire| drop(wire.write(b"x")));
         let mut byte = [0];
-        TcpStream::connect(server.address())
-            .unwrap()
-            .read_exact(&mut byte)
-            .unwrap();
+        TcpStream::connect(server.address()).unwrap().read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"x");
         assert_eq!(server.connections(), 1);
     }

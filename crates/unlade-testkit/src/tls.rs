@@ -99,9 +99,7 @@ impl Authority {
         let mut params = parameters(names, "unlade testkit self-signed", validity);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = key();
-        let certificate = params
-            .self_signed(&key)
-            .expect("the parameters of a certificate are valid");
+        let certificate = params.self_signed(&key).expect("the parameters of a certificate are valid");
         self.store(&certificate, &key)
     }
 
@@ -143,25 +141,18 @@ impl Authority {
 
     fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots
-            .add(self.issuer.der().clone())
-            .expect("the authority's certificate is a root");
+        roots.add(self.issuer.der().clone()).expect("the authority's certificate is a root");
         roots
     }
 
     fn sign(&self, params: &CertificateParams) -> Identity {
         let key = key();
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .expect("the parameters of a certificate are valid");
+        let certificate = params.signed_by(&key, &self.issuer).expect("the parameters of a certificate are valid");
         self.store(&certificate, &key)
     }
 
     fn store(&self, certificate: &rcgen::Certificate, key: &KeyPair) -> Identity {
-        let folder = tempfile::Builder::new()
-            .tempdir_in(self.folder.path())
-            .expect("make a folder for a key")
-            .keep();
+        let folder = tempfile::Builder::new().tempdir_in(self.folder.path()).expect("make a folder for a key").keep();
         let identity = Identity {
             certificate: folder.join("cert.pem"),
             key: folder.join("key.pem"),
@@ -238,10 +229,7 @@ mod tests {
 
     fn ask(server: Arc<ServerConfig>, client: Arc<ClientConfig>) -> std::io::Result<u16> {
         let registry = LyingRegistry::builder().tls(server).start();
-        let answer = Client::new(registry.address())
-            .tls(client)
-            .get("/v2/")
-            .map(|answer| answer.status);
+        let answer = Client::new(registry.address()).tls(client).get("/v2/").map(|answer| answer.status);
         if answer.is_ok() {
             assert_eq!(registry.requests().len(), 1);
         }
@@ -253,10 +241,7 @@ mod tests {
         let authority = Authority::new();
         let identity = authority.server();
         assert_eq!(ask(identity.server_config(), authority.client_config()).unwrap(), 200);
-        assert_eq!(
-            ask(identity.server_config_tls12(), authority.client_config()).unwrap(),
-            200
-        );
+        assert_eq!(ask(identity.server_config_tls12(), authority.client_config()).unwrap(), 200);
     }
 
     #[test]
@@ -269,10 +254,7 @@ mod tests {
             authority.self_signed(),
             Authority::new().server(),
         ] {
-            assert!(
-                ask(identity.server_config(), authority.client_config()).is_err(),
-                "{identity:?}"
-            );
+            assert!(ask(identity.server_config(), authority.client_config()).is_err(), "{identity:?}");
         }
     }
 
@@ -283,10 +265,7 @@ mod tests {
         assert!(ask(Arc::clone(&server), authority.client_config()).is_err());
         let registry = LyingRegistry::builder().tls(server).start();
         let config = authority.client_config_with(&authority.client("tester"));
-        assert_eq!(
-            Client::new(registry.address()).tls(config).get("/v2/").unwrap().status,
-            200
-        );
+        assert_eq!(Client::new(registry.address()).tls(config).get("/v2/").unwrap().status, 200);
         assert_eq!(registry.requests()[0].client_certificates, 1);
     }
 
@@ -294,16 +273,8 @@ mod tests {
     fn files_hold_what_the_servers_show() {
         let authority = Authority::new();
         let identity = authority.server();
-        assert!(
-            fs::read_to_string(&identity.certificate)
-                .unwrap()
-                .starts_with("-----BEGIN CERTIFICATE-----")
-        );
-        assert!(
-            fs::read_to_string(&identity.key)
-                .unwrap()
-                .starts_with("-----BEGIN PRIVATE KEY-----")
-        );
+        assert!(fs::read_to_string(&identity.certificate).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+        assert!(fs::read_to_string(&identity.key).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
         assert!(authority.file().is_file());
     }
 }

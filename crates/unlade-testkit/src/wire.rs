@@ -31,11 +31,7 @@ impl Wire {
                 Stream::Tls(Box::new(StreamOwned::new(session, copy)))
             }
         };
-        Ok(Self {
-            raw,
-            stream,
-            unread: Vec::new(),
-        })
+        Ok(Self { raw, stream, unread: Vec::new() })
     }
 
     /// Says who is at the other end.
@@ -136,11 +132,7 @@ impl Wire {
 
 /// Reads how many bytes wait in the send queue of a connection; `None` when there is no such connection.
 fn queued(local: SocketAddr, peer: SocketAddr) -> Option<u64> {
-    let table = if local.is_ipv4() {
-        "/proc/net/tcp"
-    } else {
-        "/proc/net/tcp6"
-    };
+    let table = if local.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
     parse_queue(&std::fs::read_to_string(table).ok()?, local.port(), peer.port())
 }
 

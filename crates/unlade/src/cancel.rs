@@ -40,11 +40,7 @@ impl Cancel {
 
     /// Fails with [`ErrorKind::Interrupted`] once stopping was asked for.
     pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() {
-            Err(interrupted())
-        } else {
-            Ok(())
-        }
+        if self.is_cancelled() { Err(interrupted()) } else { Ok(()) }
     }
 
     /// Waits until stopping is asked for; may be dropped at any time.
@@ -86,10 +82,10 @@ mod tests {
     async fn stops_a_future_that_would_never_end() {
         let cancel = Cancel::new();
         let clone = cancel.clone();
-        let (outcome, ()) = tokio::join!(
-            async move { clone.guard(std::future::pending::<Result<()>>()).await },
-            async { cancel.cancel() }
-        );
+        let (outcome, ()) =
+            tokio::join!(async move { clone.guard(std::future::pending::<Result<()>>()).await }, async {
+                cancel.cancel()
+            });
         assert_eq!(outcome.map_err(|error| error.kind()), Err(ErrorKind::Interrupted));
     }
 

@@ -98,7 +98,9 @@ impl Client {
         let document = self.descend(source.as_ref(), root, selection).await.map_err(|error| named(error, reference))?;
         let image = match document.parse()? {
             Manifest::Image(image) => image,
-            _ => return Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact"))),
+            _ => {
+                return Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")));
+            }
         };
         Ok(Artifact::new(self.clone(), reference.clone(), source, document, image))
     }
@@ -117,20 +119,18 @@ impl Client {
     }
 
     async fn root(&self, source: &dyn Source, reference: &Reference) -> Result<Document> {
-        let document = self
-            .cancel
-            .guard(source.manifest(&reference.selector()))
-            .await
-            .map_err(|error| named(error, reference))?;
-        self.observer
-            .notice(&Event::Resolved { reference: reference.to_string(), digest: document.digest().clone() });
+        let document =
+            self.cancel.guard(source.manifest(&reference.selector())).await.map_err(|error| named(error, reference))?;
+        self.observer.notice(&Event::Resolved { reference: reference.to_string(), digest: document.digest().clone() });
         Ok(document)
     }
 
     async fn descend(&self, source: &dyn Source, root: Document, selection: &Selection) -> Result<Document> {
         let mut document = root;
         for _ in 0..MAX_NESTING {
-            let Manifest::Index(index) = document.parse()? else { return Ok(document) };
+            let Manifest::Index(index) = document.parse()? else {
+                return Ok(document);
+            };
             let chosen = image::manifest(&index, selection)?;
             let selector = Selector::Digest(chosen.digest.clone());
             document = self.cancel.guard(source.manifest(&selector)).await?;

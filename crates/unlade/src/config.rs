@@ -76,10 +76,7 @@ pub struct Pem {
 impl Pem {
     /// Names the text of a PEM file.
     pub fn new(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::spec::api_error::ApiError;
+use crate::spec::reference::ReferenceError;
 use crate::spec::safe_url::SafeUrl;
 
 /// A result whose error is [`Error`].
@@ -171,12 +172,7 @@ pub enum Advice {
 impl Error {
     /// Makes an error that says what was tried, on what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            context: Context::default(),
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, message: message.into(), context: Context::default(), source: None }))
     }
 
     /// Makes an error of kind [`ErrorKind::Io`] around what the system said.
@@ -213,9 +209,7 @@ impl Error {
     /// Wraps the error in what it made impossible; kind and context stay.
     #[must_use]
     pub fn making(self, message: impl Into<String>) -> Self {
-        Self::new(self.kind(), message)
-            .with(|context| *context = self.0.context.clone())
-            .caused_by(self)
+        Self::new(self.kind(), message).with(|context| *context = self.0.context.clone()).caused_by(self)
     }
 
     /// Says whose fault it is.
@@ -237,6 +231,12 @@ impl Error {
             source = cause.source();
         }
         messages
+    }
+}
+
+impl From<ReferenceError> for Error {
+    fn from(cause: ReferenceError) -> Self {
+        Self::new(ErrorKind::InvalidInput, "the reference cannot be used").caused_by(cause)
     }
 }
 

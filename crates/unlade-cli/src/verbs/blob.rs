@@ -21,8 +21,5 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
     let source = client.source(&reference)?;
     let target = WriterTarget::new("stdout", Box::new(std::io::stdout()));
     let download = client.download(source, Content { digest, size: None }, session.display().counters());
-    download
-        .into_target(Target::Ordered(Box::new(target), None))
-        .await
-        .map(drop)
+    download.into_target(Target::Ordered(Box::new(target), None)).await.map(drop)
 }

@@ -10,10 +10,7 @@ use crate::session::Session;
 
 pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
-    let document = session
-        .client()
-        .manifest(&reference, &selection(&options.choice)?)
-        .await?;
+    let document = session.client().manifest(&reference, &selection(&options.choice)?).await?;
     if !session.json() {
         return output::line(&document.digest().to_string());
     }

@@ -28,10 +28,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
 /// Reads a reference; the message shows the offending place.
 fn reference(text: &str) -> Result<Reference> {
     text.parse::<Reference>().map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!("the reference cannot be used: {error}\n{}", error.caret()),
-        )
+        Error::new(ErrorKind::InvalidInput, format!("the reference cannot be used: {error}\n{}", error.caret()))
     })
 }
 

@@ -25,24 +25,11 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     if to_stdout && session.json() {
         return Err(Error::new(ErrorKind::InvalidInput, "--json and -o - both want stdout"));
     }
-    if options
-        .output
-        .as_ref()
-        .is_some_and(|path| path.to_string_lossy().starts_with("ocidir:"))
-    {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "this version cannot add to a layout",
-        ));
+    if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
+        return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
     }
-    let artifact = session
-        .client()
-        .artifact(&reference, &selection(&options.choice)?)
-        .await?;
-    let download = artifact
-        .download()?
-        .options(files(options))
-        .progress(session.display().counters());
+    let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
+    let download = artifact.download()?.options(files(options)).progress(session.display().counters());
     let delivery = if to_stdout {
         let writer = WriterTarget::new("stdout", Box::new(std::io::stdout()));
         download.into_target(Target::Ordered(Box::new(writer), None)).await?
@@ -70,10 +57,7 @@ fn files(options: &options::Pull) -> FileOptions {
 
 fn words(artifact: &Artifact, delivery: &Delivery) -> String {
     let receipt = &delivery.receipt;
-    let path = receipt
-        .path
-        .as_ref()
-        .map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+    let path = receipt.path.as_ref().map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
     let size = units::bytes(receipt.verified.size);
     match receipt.status {
         Status::Present => format!("{path} is there already: {size}, {}", receipt.verified.digest),
@@ -93,11 +77,7 @@ fn report(artifact: &Artifact, delivery: &Delivery, started: Instant) -> Result<
         Status::Present => "present",
         _ => "downloaded",
     };
-    let endpoints: Vec<&str> = delivery
-        .endpoints
-        .iter()
-        .map(unlade::source::EndpointId::as_str)
-        .collect();
+    let endpoints: Vec<&str> = delivery.endpoints.iter().map(unlade::source::EndpointId::as_str).collect();
     Ok(json!({
         "reference": artifact.reference().to_string(),
         "manifest": output::descriptor(&artifact.document().descriptor()),

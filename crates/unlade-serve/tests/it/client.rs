@@ -30,15 +30,10 @@ impl Answer {
 
 pub(crate) fn send(address: SocketAddr, method: &str, target: &str, headers: &[&str]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let mut lines = vec![
-        format!("{method} {target} HTTP/1.1"),
-        "Host: registry".to_owned(),
-        "Connection: close".to_owned(),
-    ];
+    let mut lines =
+        vec![format!("{method} {target} HTTP/1.1"), "Host: registry".to_owned(), "Connection: close".to_owned()];
     lines.extend(headers.iter().map(|line| (*line).to_owned()));
-    stream
-        .write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes())
-        .unwrap();
+    stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
     stream
 }
 
@@ -55,11 +50,7 @@ pub(crate) fn request(address: SocketAddr, method: &str, target: &str, headers: 
         .filter(|(name, _)| name != "date" && name != "connection")
         .collect();
     let mut body = bytes[end + 4..].to_vec();
-    if headers
-        .get("transfer-encoding")
-        .is_some_and(|coding| coding == "chunked")
-        && !body.is_empty()
-    {
+    if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") && !body.is_empty() {
         body = unchunk(&body);
     }
     Answer { status, headers, body }
@@ -68,10 +59,7 @@ pub(crate) fn request(address: SocketAddr, method: &str, target: &str, headers: 
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
-        let end = rest
-            .windows(2)
-            .position(|window| window == b"\r\n")
-            .expect("the last chunk came");
+        let end = rest.windows(2).position(|window| window == b"\r\n").expect("the last chunk came");
         let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
         if length == 0 {
             return body;

@@ -35,9 +35,7 @@ fn a_manifest_is_given_by_tag_and_by_digest_whatever_is_accepted() {
         (image.to_string(), &image, OCI_MANIFEST),
         ("multi".to_owned(), &index, OCI_INDEX),
     ] {
-        let answer = world
-            .registry
-            .get_with(&format!("/v2/disk/manifests/{reference}"), &["Accept: text/html"]);
+        let answer = world.registry.get_with(&format!("/v2/disk/manifests/{reference}"), &["Accept: text/html"]);
         assert_eq!(answer.status, 200, "{reference}");
         assert_eq!(answer.header("content-type"), media_type);
         assert_eq!(answer.header("docker-content-digest"), digest.to_string());
@@ -83,47 +81,19 @@ fn parts_of_a_blob_are_given() {
     for (headers, status, range, expected) in [
         (vec![], 200, "", 0..200_000),
         (vec!["Range: bytes=0-9"], 206, "bytes 0-9/200000", 0..10),
-        (
-            vec!["Range: bytes=65530-131080"],
-            206,
-            "bytes 65530-131080/200000",
-            65_530..131_081,
-        ),
-        (
-            vec!["Range: bytes=199999-"],
-            206,
-            "bytes 199999-199999/200000",
-            199_999..200_000,
-        ),
-        (
-            vec!["Range: bytes=-5"],
-            206,
-            "bytes 199995-199999/200000",
-            199_995..200_000,
-        ),
+        (vec!["Range: bytes=65530-131080"], 206, "bytes 65530-131080/200000", 65_530..131_081),
+        (vec!["Range: bytes=199999-"], 206, "bytes 199999-199999/200000", 199_999..200_000),
+        (vec!["Range: bytes=-5"], 206, "bytes 199995-199999/200000", 199_995..200_000),
         (vec!["Range: bytes=5-999999"], 206, "bytes 5-199999/200000", 5..200_000),
         (vec!["Range: bytes=0-1,4-5"], 200, "", 0..200_000),
         (vec!["Range: bytes=9-3"], 200, "", 0..200_000),
-        (
-            vec!["Range: bytes=0-9", matching.as_str()],
-            206,
-            "bytes 0-9/200000",
-            0..10,
-        ),
+        (vec!["Range: bytes=0-9", matching.as_str()], 206, "bytes 0-9/200000", 0..10),
         (vec!["Range: bytes=0-9", "If-Range: \"other\""], 200, "", 0..200_000),
     ] {
         let answer = world.registry.get_with(&target, &headers);
-        assert_eq!(
-            (answer.status, answer.header("content-range")),
-            (status, range),
-            "{headers:?}"
-        );
+        assert_eq!((answer.status, answer.header("content-range")), (status, range), "{headers:?}");
         assert_eq!(answer.body, bytes[expected], "{headers:?}");
-        assert_eq!(
-            answer.header("content-length"),
-            answer.body.len().to_string(),
-            "{headers:?}"
-        );
+        assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{headers:?}");
         assert_eq!(answer.header("content-type"), "application/octet-stream");
         assert_eq!(answer.header("accept-ranges"), "bytes");
         assert_eq!(answer.header("docker-content-digest"), digest.to_string());
@@ -137,10 +107,7 @@ fn an_empty_blob_is_given() {
     let world = World::new();
     let digest = world.layout.blob(b"");
     let answer = world.registry.get(&format!("/v2/disk/blobs/{digest}"));
-    assert_eq!(
-        (answer.status, answer.header("content-length"), answer.body.len()),
-        (200, "0", 0)
-    );
+    assert_eq!((answer.status, answer.header("content-length"), answer.body.len()), (200, "0", 0));
 }
 
 #[test]
@@ -157,46 +124,23 @@ fn errors_are_documents_with_the_codes_of_the_specification() {
         ("GET", "/v2/disk/../disk/manifests/v1".to_owned(), 400, "NAME_INVALID"),
         ("GET", "/v2/%2e%2e/disk/manifests/v1".to_owned(), 400, "NAME_INVALID"),
         ("GET", "/v2/disk/manifests/absent".to_owned(), 404, "MANIFEST_UNKNOWN"),
-        (
-            "GET",
-            format!("/v2/disk/manifests/{}", absent()),
-            404,
-            "MANIFEST_UNKNOWN",
-        ),
+        ("GET", format!("/v2/disk/manifests/{}", absent()), 404, "MANIFEST_UNKNOWN"),
         ("GET", format!("/v2/disk/manifests/{layer}"), 404, "MANIFEST_UNKNOWN"),
         ("GET", "/v2/disk/manifests/v1".to_owned(), 404, "MANIFEST_UNKNOWN"),
         ("GET", format!("/v2/disk/blobs/{}", absent()), 404, "BLOB_UNKNOWN"),
         ("GET", "/v2/disk/blobs/sha256:abc".to_owned(), 400, "DIGEST_INVALID"),
-        (
-            "GET",
-            "/v2/disk/blobs/..%2f..%2foci-layout".to_owned(),
-            404,
-            "UNSUPPORTED",
-        ),
+        ("GET", "/v2/disk/blobs/..%2f..%2foci-layout".to_owned(), 404, "UNSUPPORTED"),
         ("GET", "/v2/disk/referrers/v1".to_owned(), 400, "DIGEST_INVALID"),
-        (
-            "GET",
-            "/v2/disk/tags/list?n=x".to_owned(),
-            400,
-            "PAGINATION_NUMBER_INVALID",
-        ),
+        ("GET", "/v2/disk/tags/list?n=x".to_owned(), 400, "PAGINATION_NUMBER_INVALID"),
         ("GET", "/".to_owned(), 404, "UNSUPPORTED"),
         ("POST", "/v2/disk/blobs/uploads/".to_owned(), 405, "UNSUPPORTED"),
         ("PUT", "/v2/disk/manifests/v1".to_owned(), 405, "UNSUPPORTED"),
         ("DELETE", format!("/v2/disk/blobs/{layer}"), 405, "UNSUPPORTED"),
     ] {
         let answer = request(world.registry.address, method, &target, &[]);
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (status, code),
-            "{method} {target}"
-        );
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {target}");
         assert_eq!(answer.header("content-type"), "application/json", "{method} {target}");
-        assert_eq!(
-            answer.header("allow"),
-            if status == 405 { "GET, HEAD" } else { "" },
-            "{method} {target}"
-        );
+        assert_eq!(answer.header("allow"), if status == 405 { "GET, HEAD" } else { "" }, "{method} {target}");
     }
 }
 
@@ -207,10 +151,7 @@ fn tags_are_listed_in_order_and_in_pages() {
         world.layout.image("one", Some(tag));
     }
     let whole = world.registry.get("/v2/disk/tags/list");
-    assert_eq!(
-        whole.json(),
-        json!({"name": "disk", "tags": ["latest", "V1", "v1", "v2"]})
-    );
+    assert_eq!(whole.json(), json!({"name": "disk", "tags": ["latest", "V1", "v1", "v2"]}));
     assert_eq!(whole.header("link"), "");
 
     let mut target = "/v2/disk/tags/list?n=3".to_owned();
@@ -232,10 +173,7 @@ fn tags_are_listed_in_order_and_in_pages() {
 #[test]
 fn a_repository_without_tags_has_an_empty_list() {
     let world = World::new();
-    assert_eq!(
-        world.registry.get("/v2/disk/tags/list").json(),
-        json!({"name": "disk", "tags": []})
-    );
+    assert_eq!(world.registry.get("/v2/disk/tags/list").json(), json!({"name": "disk", "tags": []}));
 }
 
 #[test]
@@ -248,44 +186,22 @@ fn referrers_are_an_index_filtered_on_request() {
     let list = |query: &str| world.registry.get(&format!("/v2/disk/referrers/{subject}{query}"));
     let digests = |document: &Value| {
         let manifests = document["manifests"].as_array().unwrap();
-        manifests
-            .iter()
-            .map(|entry| entry["digest"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
+        manifests.iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
 
     let all = list("");
-    assert_eq!(
-        (
-            all.status,
-            all.header("content-type"),
-            all.header("oci-filters-applied")
-        ),
-        (200, OCI_INDEX, "")
-    );
-    assert_eq!(
-        (&all.json()["schemaVersion"], &all.json()["mediaType"]),
-        (&json!(2), &json!(OCI_INDEX))
-    );
+    assert_eq!((all.status, all.header("content-type"), all.header("oci-filters-applied")), (200, OCI_INDEX, ""));
+    assert_eq!((&all.json()["schemaVersion"], &all.json()["mediaType"]), (&json!(2), &json!(OCI_INDEX)));
     assert_eq!(digests(&all.json()), [sbom.to_string(), signature.to_string()]);
 
-    for query in [
-        "?artifactType=application/sbom%2Bjson",
-        "?artifactType=application%2Fsbom+json",
-    ] {
+    for query in ["?artifactType=application/sbom%2Bjson", "?artifactType=application%2Fsbom+json"] {
         let some = list(query);
         assert_eq!(some.header("oci-filters-applied"), "artifactType");
         assert_eq!(digests(&some.json()), [sbom.to_string()]);
         assert_eq!(some.json()["manifests"][0]["artifactType"], "application/sbom+json");
-        assert_eq!(
-            some.json()["manifests"][0]["annotations"]["kind"],
-            "application/sbom+json"
-        );
+        assert_eq!(some.json()["manifests"][0]["annotations"]["kind"], "application/sbom+json");
     }
-    let none = world.registry.get(&format!(
-        "/v2/disk/referrers/{}",
-        digest_of(Algorithm::Sha256, b"nothing")
-    ));
+    let none = world.registry.get(&format!("/v2/disk/referrers/{}", digest_of(Algorithm::Sha256, b"nothing")));
     assert_eq!((none.status, &none.json()["manifests"]), (200, &json!([])));
 }
 
@@ -302,10 +218,7 @@ fn nothing_is_served_through_a_link_or_from_a_fifo() {
             let answer = world.registry.get(&format!("/v2/disk/{kind}/{digest}"));
             assert_eq!((answer.status, answer.code().as_str()), (500, "UNKNOWN"), "{kind}");
             let body = String::from_utf8(answer.body).unwrap();
-            assert!(
-                !body.contains("secret") && !body.contains(world.folder.path().to_str().unwrap()),
-                "{body}"
-            );
+            assert!(!body.contains("secret") && !body.contains(world.folder.path().to_str().unwrap()), "{body}");
         }
     }
 }

@@ -29,10 +29,7 @@ fn layouts_below_a_folder_are_repositories_of_their_paths() {
     Layout::new(&folder.path().join("Upper/d"));
     Layout::new(&folder.path().join("1/2/3/4/5/6/7/8/9"));
     let registry = Registry::serve(folder.path());
-    assert_eq!(
-        registry.get("/v2/_catalog").json(),
-        json!({"repositories": ["a", "team/b/c"]})
-    );
+    assert_eq!(registry.get("/v2/_catalog").json(), json!({"repositories": ["a", "team/b/c"]}));
     let page = registry.get("/v2/_catalog?n=1");
     assert_eq!(page.json(), json!({"repositories": ["a"]}));
     assert_eq!(page.header("link"), "</v2/_catalog?n=1&last=a>; rel=\"next\"");
@@ -44,11 +41,7 @@ fn layouts_below_a_folder_are_repositories_of_their_paths() {
         ("team", 404),
         ("1/2/3/4/5/6/7/8/9", 404),
     ] {
-        assert_eq!(
-            registry.get(&format!("/v2/{name}/manifests/v1")).status,
-            status,
-            "{name}"
-        );
+        assert_eq!(registry.get(&format!("/v2/{name}/manifests/v1")).status, status, "{name}");
     }
 }
 

@@ -24,10 +24,7 @@ impl Layout {
     pub(crate) fn new(path: &Path) -> Self {
         std::fs::create_dir_all(path.join("blobs/sha256")).unwrap();
         std::fs::write(path.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-        let layout = Self {
-            path: path.to_owned(),
-            entries: Vec::new(),
-        };
+        let layout = Self { path: path.to_owned(), entries: Vec::new() };
         layout.write_index();
         layout
     }
@@ -97,20 +94,13 @@ impl Registry {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 unlade_serve::serve(listener, shelf, async { stopped.await.unwrap() }).await;
             });
         });
-        Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
@@ -124,11 +114,7 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        self.stop
-            .take()
-            .unwrap()
-            .send(())
-            .expect("the registry runs until it is told to stop");
+        self.stop.take().unwrap().send(()).expect("the registry runs until it is told to stop");
         self.thread.take().unwrap().join().expect("the registry did not panic");
     }
 }
@@ -145,10 +131,6 @@ impl World {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("disk");
         let layout = Layout::new(&path);
-        Self {
-            registry: Registry::serve(&path),
-            layout,
-            folder,
-        }
+        Self { registry: Registry::serve(&path), layout, folder }
     }
 }

@@ -38,11 +38,7 @@ pub(super) fn lie(fault: &Fault, here: &Here) -> Option<Vec<Step>> {
     };
     let steps = honest(&changed, here);
     let closing = changed.header_value("Connection") == Some("close");
-    Some(if closing {
-        [steps, vec![Step::Close]].concat()
-    } else {
-        steps
-    })
+    Some(if closing { [steps, vec![Step::Close]].concat() } else { steps })
 }
 
 fn unauthorized() -> Answer {
@@ -62,9 +58,7 @@ mod tests {
 
     fn told(fault: &Fault) -> String {
         let steps = lie(fault, &Here::example("GET")).unwrap();
-        let Step::Bytes(bytes) = &steps[0] else {
-            panic!("bytes first: {steps:?}")
-        };
+        let Step::Bytes(bytes) = &steps[0] else { panic!("bytes first: {steps:?}") };
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -78,9 +72,7 @@ mod tests {
 
     #[test]
     fn a_delay_is_told_where_there_is_one() {
-        let text = told(&Fault::TooManyRequests {
-            retry_after: RetryAfter::Seconds(7),
-        });
+        let text = told(&Fault::TooManyRequests { retry_after: RetryAfter::Seconds(7) });
         assert!(text.starts_with("HTTP/1.1 429 ") && text.contains("Retry-After: 7\r\n"));
     }
 }

@@ -10,12 +10,7 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
     let body = sent_body(answer, here);
     let part = |after: usize| head_and(answer.head(), &first(&body, after));
     let announced = |length: usize| answer.clone().header("Content-Length", &length.to_string()).head();
-    let chunked = || {
-        answer
-            .clone()
-            .without("Content-Length")
-            .header("Transfer-Encoding", "chunked")
-    };
+    let chunked = || answer.clone().without("Content-Length").header("Transfer-Encoding", "chunked");
     Some(match fault {
         Fault::CutBody { after } => vec![part(*after), Step::Close],
         Fault::ResetBody { after } => vec![part(*after), Step::Reset],
@@ -25,32 +20,19 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::FlipByte { at } => vec![head_and(answer.head(), &flip(&body, *at))],
         Fault::LengthTooLarge { by } => vec![head_and(announced(answer.body.len() + by), &body), Step::Close],
         Fault::LengthTooSmall { by } => {
-            vec![
-                head_and(announced(answer.body.len().saturating_sub(*by)), &body),
-                Step::Close,
-            ]
+            vec![head_and(announced(answer.body.len().saturating_sub(*by)), &body), Step::Close]
         }
         Fault::LengthMissing { after } => {
             let closing = answer.clone().header("Connection", "close");
-            vec![
-                head_and(closing.head_without_length(), &first(&body, *after)),
-                Step::Close,
-            ]
+            vec![head_and(closing.head_without_length(), &first(&body, *after)), Step::Close]
         }
-        Fault::Chunked => vec![head_and(
-            chunked().head_without_length(),
-            &[chunk(&body), chunk(b"")].concat(),
-        )],
+        Fault::Chunked => vec![head_and(chunked().head_without_length(), &[chunk(&body), chunk(b"")].concat())],
         Fault::ChunkedUnfinished { after } => {
-            vec![
-                head_and(chunked().head_without_length(), &chunk(&first(&body, *after))),
-                Step::Close,
-            ]
+            vec![head_and(chunked().head_without_length(), &chunk(&first(&body, *after))), Step::Close]
         }
-        Fault::EndlessBody => vec![
-            Step::Bytes(chunked().head_without_length().into()),
-            Step::Endless(chunk(&[b'0'; 16 * 1024]).into()),
-        ],
+        Fault::EndlessBody => {
+            vec![Step::Bytes(chunked().head_without_length().into()), Step::Endless(chunk(&[b'0'; 16 * 1024]).into())]
+        }
         _ => return None,
     })
 }
@@ -80,13 +62,7 @@ mod tests {
     fn bodies_are_cut_where_told() {
         let answer = Answer::new(200).body("0123456789");
         let steps = lie(&Fault::CutBody { after: 4 }, &answer, &Here::example("GET")).unwrap();
-        assert_eq!(
-            steps,
-            [
-                Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".into()),
-                Step::Close
-            ]
-        );
+        assert_eq!(steps, [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".into()), Step::Close]);
     }
 
     #[test]

@@ -14,14 +14,9 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::EndlessJson => return Some(endless_json(answer)),
         Fault::WrongManifest => answer.clone().body(another_manifest()),
         Fault::WrongMediaType { media_type } => answer.clone().header("Content-Type", media_type),
-        Fault::LyingDigestHeader => answer
-            .clone()
-            .header("Docker-Content-Digest", &digest(b"something else")),
+        Fault::LyingDigestHeader => answer.clone().header("Docker-Content-Digest", &digest(b"something else")),
         Fault::LyingSizes => enlarged(answer),
-        Fault::UnaskedGzip => answer
-            .clone()
-            .header("Content-Encoding", "gzip")
-            .body(gzip_stored(&answer.body)),
+        Fault::UnaskedGzip => answer.clone().header("Content-Encoding", "gzip").body(gzip_stored(&answer.body)),
         Fault::TagsLoop => linked(answer.clone(), &here.target),
         Fault::TagsElsewhere { to } => linked(answer.clone(), to),
         Fault::TagsEndless => endless_tags(here),
@@ -64,10 +59,7 @@ fn enlarged(answer: &Answer) -> Answer {
     };
     enlarge(&mut document);
     let text = document.to_string();
-    answer
-        .clone()
-        .header("Docker-Content-Digest", &digest(text.as_bytes()))
-        .body(text)
+    answer.clone().header("Docker-Content-Digest", &digest(text.as_bytes())).body(text)
 }
 
 fn enlarge(value: &mut Value) {
@@ -90,12 +82,7 @@ fn linked(answer: Answer, to: &str) -> Answer {
 }
 
 fn endless_tags(here: &Here) -> Answer {
-    let last = here
-        .target
-        .rsplit("last=t")
-        .next()
-        .and_then(|number| number.parse::<u64>().ok())
-        .unwrap_or(0);
+    let last = here.target.rsplit("last=t").next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
     let tags: Vec<String> = (last + 1..=last + 100).map(|number| format!("t{number}")).collect();
     let page = Answer::json(200, &json!({ "name": "endless", "tags": tags }));
     linked(page, &format!("{}?n=100&last=t{}", here.path(), last + 100))
@@ -117,15 +104,9 @@ mod tests {
 
     #[test]
     fn each_page_of_endless_tags_leads_to_another() {
-        let first = endless_tags(&Here {
-            target: "/v2/a/tags/list".into(),
-            ..Here::example("GET")
-        });
+        let first = endless_tags(&Here { target: "/v2/a/tags/list".into(), ..Here::example("GET") });
         assert!(first.header_value("Link").unwrap().contains("last=t100>"));
-        let next = endless_tags(&Here {
-            target: "/v2/a/tags/list?n=100&last=t100".into(),
-            ..Here::example("GET")
-        });
+        let next = endless_tags(&Here { target: "/v2/a/tags/list?n=100&last=t100".into(), ..Here::example("GET") });
         assert!(next.header_value("Link").unwrap().contains("last=t200>"));
     }
 

@@ -14,10 +14,9 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::ResetBeforeAnswer => vec![Step::Reset],
         Fault::CloseBeforeAnswer => vec![Step::Close],
         Fault::StallBeforeHeaders => vec![Step::Hold],
-        Fault::EndlessHeaders => vec![
-            text("HTTP/1.1 200 OK\r\n"),
-            Step::Endless(Bytes::from("X-Endless: header\r\n".repeat(512))),
-        ],
+        Fault::EndlessHeaders => {
+            vec![text("HTTP/1.1 200 OK\r\n"), Step::Endless(Bytes::from("X-Endless: header\r\n".repeat(512)))]
+        }
         Fault::EndlessInformational { status } => {
             let interim = format!("HTTP/1.1 {status} Interim\r\nX-Interim: yes\r\n\r\n");
             vec![Step::Endless(Bytes::from(interim.repeat(256)))]
@@ -34,24 +33,15 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::ConnectionClose => vec![with(answer.clone().header("Connection", "close")), Step::Close],
         Fault::ExtraBytes => {
             let smuggled = Answer::new(200).header("X-Smuggled", "yes").body("smuggled");
-            vec![head_and(
-                [answer.head(), body.to_vec(), smuggled.head()].concat(),
-                &smuggled.body,
-            )]
+            vec![head_and([answer.head(), body.to_vec(), smuggled.head()].concat(), &smuggled.body)]
         }
         Fault::NegativeLength => vec![with(answer.clone().header("Content-Length", "-1")), Step::Close],
         Fault::TwoLengths => {
             let first = answer.clone().header("Content-Length", &length);
-            vec![
-                with(first.also("Content-Length", &(answer.body.len() + 1).to_string())),
-                Step::Close,
-            ]
+            vec![with(first.also("Content-Length", &(answer.body.len() + 1).to_string())), Step::Close]
         }
         Fault::LengthAndChunked => {
-            let both = answer
-                .clone()
-                .header("Content-Length", &length)
-                .header("Transfer-Encoding", "chunked");
+            let both = answer.clone().header("Content-Length", &length).header("Transfer-Encoding", "chunked");
             let framed = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
             vec![head_and(both.head(), &framed)]
         }
@@ -72,9 +62,7 @@ mod tests {
     fn contradictory_lengths_are_both_sent() {
         let answer = Answer::new(200).body("xyz");
         let steps = lie(&Fault::TwoLengths, &answer, &Here::example("GET")).unwrap();
-        let Step::Bytes(bytes) = &steps[0] else {
-            panic!("bytes first: {steps:?}")
-        };
+        let Step::Bytes(bytes) = &steps[0] else { panic!("bytes first: {steps:?}") };
         let text = String::from_utf8_lossy(bytes);
         assert!(text.contains("Content-Length: 3\r\nContent-Length: 4\r\n"), "{text}");
     }
@@ -83,9 +71,6 @@ mod tests {
     fn a_head_answer_gets_a_body_when_told_to() {
         let answer = Answer::new(200).body("xyz");
         let steps = lie(&Fault::HeadWithBody, &answer, &Here::example("HEAD")).unwrap();
-        assert_eq!(
-            steps,
-            [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz".into())]
-        );
+        assert_eq!(steps, [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz".into())]);
     }
 }

@@ -22,12 +22,7 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
             partial(start, last).also("Content-Range", &content_range(start + 1, last + 1, whole.len() + 1))
         }
         Fault::RangeUnasked => partial(end / 2, end),
-        Fault::RangeIgnored => Answer {
-            status: 200,
-            ..answer.clone()
-        }
-        .without("Content-Range")
-        .body(whole),
+        Fault::RangeIgnored => Answer { status: 200, ..answer.clone() }.without("Content-Range").body(whole),
         Fault::RangeRefused => Answer::error(416, "RANGE_INVALID", "range refused")
             .header("Content-Range", &format!("bytes */{}", whole.len())),
         Fault::RangeShort { by } => partial(start, last.saturating_sub(*by).max(start)),
@@ -45,13 +40,8 @@ pub(crate) fn content_range(start: usize, last: usize, total: usize) -> String {
 
 fn part(answer: &Answer, whole: &Bytes, from: usize, to: usize) -> Answer {
     let body = whole.slice(from.min(whole.len())..whole.len().min(to + 1));
-    let partial = Answer {
-        status: 206,
-        ..answer.clone()
-    };
-    partial
-        .header("Content-Range", &content_range(from, to, whole.len()))
-        .body(body)
+    let partial = Answer { status: 206, ..answer.clone() };
+    partial.header("Content-Range", &content_range(from, to, whole.len())).body(body)
 }
 
 #[cfg(test)]
@@ -60,14 +50,9 @@ mod tests {
 
     fn told(fault: &Fault) -> String {
         let whole = Bytes::from_static(b"0123456789");
-        let answer = Answer {
-            range: Some((2, 5)),
-            ..Answer::content("a/b", &whole)
-        };
+        let answer = Answer { range: Some((2, 5)), ..Answer::content("a/b", &whole) };
         let steps = lie(fault, &answer, &Here::example("GET")).unwrap();
-        let [Step::Bytes(bytes)] = steps.as_slice() else {
-            panic!("one step: {steps:?}")
-        };
+        let [Step::Bytes(bytes)] = steps.as_slice() else { panic!("one step: {steps:?}") };
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 

@@ -7,12 +7,7 @@ use crate::answer::Answer;
 pub(crate) const LOOP: &str = "/loop";
 
 pub(super) fn lie(fault: &Fault, here: &Here) -> Option<Vec<Step>> {
-    let Here {
-        scheme,
-        authority,
-        target,
-        ..
-    } = here;
+    let Here { scheme, authority, target, .. } = here;
     let changed = match fault {
         Fault::Redirect { status, to } => Answer::redirect(*status, to),
         Fault::RedirectLoop => Answer::redirect(307, &format!("{scheme}://{authority}{LOOP}")),
@@ -39,13 +34,8 @@ mod tests {
     #[test]
     fn a_downgrade_keeps_everything_but_the_scheme() {
         let steps = lie(&Fault::RedirectDowngrade, &Here::example("GET")).unwrap();
-        let Step::Bytes(bytes) = &steps[0] else {
-            panic!("bytes first: {steps:?}")
-        };
+        let Step::Bytes(bytes) = &steps[0] else { panic!("bytes first: {steps:?}") };
         let text = String::from_utf8_lossy(bytes);
-        assert!(
-            text.contains("Location: http://127.0.0.1:5000/v2/a/b/blobs/sha256:1\r\n"),
-            "{text}"
-        );
+        assert!(text.contains("Location: http://127.0.0.1:5000/v2/a/b/blobs/sha256:1\r\n"), "{text}");
     }
 }

@@ -49,9 +49,7 @@ impl Here {
     /// Gives the scope that the request needs.
     pub(crate) fn scope(&self) -> String {
         let inner = self.path().trim_start_matches("/v2/");
-        let end = ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
-            .iter()
-            .find_map(|part| inner.rfind(part));
+        let end = ["/manifests/", "/blobs/", "/tags/", "/referrers/"].iter().find_map(|part| inner.rfind(part));
         format!("repository:{}:pull", &inner[..end.unwrap_or(inner.len())])
     }
 
@@ -74,11 +72,7 @@ pub(crate) fn honest(answer: &Answer, here: &Here) -> Vec<Step> {
 
 /// Gives the body that goes out: none for HEAD.
 pub(super) fn sent_body(answer: &Answer, here: &Here) -> Bytes {
-    if here.method == "HEAD" {
-        Bytes::new()
-    } else {
-        answer.body.clone()
-    }
+    if here.method == "HEAD" { Bytes::new() } else { answer.body.clone() }
 }
 
 /// Puts a head and bytes after it into one step, so that they leave in one packet where they fit.
@@ -99,10 +93,7 @@ mod tests {
     #[test]
     fn the_scope_is_that_of_the_repository() {
         assert_eq!(Here::example("GET").scope(), "repository:a/b:pull");
-        let tags = Here {
-            target: "/v2/a/tags/list?n=1".to_owned(),
-            ..Here::example("GET")
-        };
+        let tags = Here { target: "/v2/a/tags/list?n=1".to_owned(), ..Here::example("GET") };
         assert_eq!(tags.scope(), "repository:a:pull");
     }
 
@@ -110,9 +101,6 @@ mod tests {
     fn a_head_request_gets_the_length_and_no_body() {
         let answer = Answer::new(200).body("xyz");
         let steps = honest(&answer, &Here::example("HEAD"));
-        assert_eq!(
-            steps,
-            [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n".into())]
-        );
+        assert_eq!(steps, [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n".into())]);
     }
 }

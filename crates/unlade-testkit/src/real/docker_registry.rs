@@ -33,11 +33,7 @@ impl DockerRegistry {
             .args(["-Bbn", user, password])
             .output()
             .expect("run htpasswd");
-        assert!(
-            output.status.success(),
-            "htpasswd: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
         let auth = "auth:\n  htpasswd:\n    realm: testkit\n    path: FOLDER/secret\n";
         Self::start(auth, Some(&output.stdout))
     }

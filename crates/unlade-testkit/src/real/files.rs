@@ -37,16 +37,8 @@ pub fn real_files() -> Result<RealFiles, Missing> {
 /// Finds the file of a package whose path ends in a certain way.
 fn find(package: &'static str, end: &str) -> Result<PathBuf, Missing> {
     // A machine without dpkg has no Debian packages either.
-    let listing = Command::new("dpkg")
-        .args(["-L", package])
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
+    let listing = Command::new("dpkg").args(["-L", package]).output().map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&listing).into_owned();
-    let found = text
-        .lines()
-        .filter(|line| line.ends_with(end))
-        .map(PathBuf::from)
-        .find(|path| path.is_file());
+    let found = text.lines().filter(|line| line.ends_with(end)).map(PathBuf::from).find(|path| path.is_file());
     found.ok_or_else(|| Missing::report(end, package))
 }

@@ -66,18 +66,10 @@ impl NginxBuilder {
             let config = folder.join("nginx.conf");
             fs::write(&config, self.configuration(folder, address)).expect("write the configuration of nginx");
             let mut command = Command::new(&binary);
-            command
-                .arg("-p")
-                .arg(folder)
-                .arg("-c")
-                .arg(config)
-                .args(["-e", "stderr"]);
+            command.arg("-p").arg(folder).arg("-c").arg(config).args(["-e", "stderr"]);
             command
         });
-        Ok(Nginx {
-            daemon,
-            scheme: if self.tls.is_some() { "https" } else { "http" },
-        })
+        Ok(Nginx { daemon, scheme: if self.tls.is_some() { "https" } else { "http" } })
     }
 
     fn configuration(&self, folder: &Path, address: SocketAddr) -> String {
@@ -93,16 +85,10 @@ impl NginxBuilder {
             server.write_fmt(line).expect("writing to a String does not fail");
         };
         if let Some(Identity { certificate, key, .. }) = &self.tls {
-            add(format_args!(
-                "ssl_certificate {};\nssl_certificate_key {};\n",
-                certificate.display(),
-                key.display()
-            ));
+            add(format_args!("ssl_certificate {};\nssl_certificate_key {};\n", certificate.display(), key.display()));
         }
         if let Some(base) = &self.redirect {
-            add(format_args!(
-                "location ~ ^/v2/.*/blobs/sha256: {{ return 307 {base}$request_uri; }}\n"
-            ));
+            add(format_args!("location ~ ^/v2/.*/blobs/sha256: {{ return 307 {base}$request_uri; }}\n"));
         }
         if let Some((count, status)) = self.connections {
             add(format_args!("limit_conn all {count};\nlimit_conn_status {status};\n"));
@@ -129,13 +115,7 @@ impl NginxBuilder {
 impl Nginx {
     /// Begins to describe an nginx in front of a registry.
     pub fn before(upstream: SocketAddr) -> NginxBuilder {
-        NginxBuilder {
-            upstream,
-            tls: None,
-            redirect: None,
-            connections: None,
-            rate: None,
-        }
+        NginxBuilder { upstream, tls: None, redirect: None, connections: None, rate: None }
     }
 
     /// Gives host and port, as references name them.

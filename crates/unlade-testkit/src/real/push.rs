@@ -37,34 +37,20 @@ pub fn skopeo_push(layout: &Path, tag: &str, target: &str, credentials: Option<(
     command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
     // Debian installs no policy without the package that it only recommends; what is copied here is our own.
     // Without these two it would compress layers and choose one architecture: other digests than those of the layout.
-    command.args([
-        "--insecure-policy",
-        "copy",
-        "--all",
-        "--preserve-digests",
-        "--dest-tls-verify=false",
-    ]);
+    command.args(["--insecure-policy", "copy", "--all", "--preserve-digests", "--dest-tls-verify=false"]);
     if let Some((user, password)) = credentials {
         command.arg(format!("--dest-creds={user}:{password}"));
     }
-    command
-        .arg(format!("oci:{}:{tag}", layout.display()))
-        .arg(format!("docker://{target}"));
+    command.arg(format!("oci:{}:{tag}", layout.display())).arg(format!("docker://{target}"));
     let output = command.output().expect("run skopeo");
-    assert!(
-        output.status.success(),
-        "skopeo to {target}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "skopeo to {target}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
 #[track_caller]
 fn push_blob(client: &Client, repository: &str, blob: &[u8]) {
     let begun = answered(client, "POST", &format!("/v2/{repository}/blobs/uploads/"), b"");
-    let location = begun
-        .header("location")
-        .unwrap_or_else(|| panic!("no place to upload to: {begun:?}"));
+    let location = begun.header("location").unwrap_or_else(|| panic!("no place to upload to: {begun:?}"));
     let target = without_origin(location);
     let joint = if target.contains('?') { '&' } else { '?' };
     let typed = client.clone().header("Content-Type", "application/octet-stream");
@@ -74,25 +60,13 @@ fn push_blob(client: &Client, repository: &str, blob: &[u8]) {
 #[track_caller]
 fn push_manifest(client: &Client, repository: &str, reference: &str, document: &Document) {
     let typed = client.clone().header("Content-Type", &document.media_type);
-    answered(
-        &typed,
-        "PUT",
-        &format!("/v2/{repository}/manifests/{reference}"),
-        &document.bytes,
-    );
+    answered(&typed, "PUT", &format!("/v2/{repository}/manifests/{reference}"), &document.bytes);
 }
 
 #[track_caller]
 fn answered(client: &Client, method: &str, target: &str, body: &[u8]) -> Response {
-    let answer = client
-        .send(method, target, body)
-        .unwrap_or_else(|error| panic!("{method} {target}: {error}"));
-    assert!(
-        (200..300).contains(&answer.status),
-        "{method} {target}: {} {}",
-        answer.status,
-        answer.text()
-    );
+    let answer = client.send(method, target, body).unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+    assert!((200..300).contains(&answer.status), "{method} {target}: {} {}", answer.status, answer.text());
     answer
 }
 

@@ -21,15 +21,8 @@ fn a_plain_registry_takes_and_gives_documents() {
     http_push(&registry.client(), "a/b", "v1", &index);
     let accepting = registry.client().header("Accept", &index.media_type);
     assert_eq!(accepting.get("/v2/a/b/manifests/v1").unwrap().body, index.bytes);
-    let ranged = registry
-        .client()
-        .header("Range", "bytes=10-19")
-        .get(&blob(&image()))
-        .unwrap();
-    assert_eq!(
-        (ranged.status, ranged.body.as_slice()),
-        (206, &image().payload()[10..20])
-    );
+    let ranged = registry.client().header("Range", "bytes=10-19").get(&blob(&image())).unwrap();
+    assert_eq!((ranged.status, ranged.body.as_slice()), (206, &image().payload()[10..20]));
 }
 
 #[test]
@@ -45,32 +38,15 @@ fn skopeo_pushes_a_layout() {
     let target = format!("{}/a/b:v1", registry.host());
     skopeo_push(folder.path(), "v1", &target, Some(("tester", "right"))).unwrap();
     assert_eq!(registry.client().get(&blob(&image)).unwrap().status, 401);
-    assert_eq!(
-        registry
-            .client()
-            .basic("tester", "wrong")
-            .get(&blob(&image))
-            .unwrap()
-            .status,
-        401
-    );
-    assert_eq!(
-        registry
-            .client()
-            .basic("tester", "right")
-            .get(&blob(&image))
-            .unwrap()
-            .body,
-        image.payload().as_ref()
-    );
+    assert_eq!(registry.client().basic("tester", "wrong").get(&blob(&image)).unwrap().status, 401);
+    assert_eq!(registry.client().basic("tester", "right").get(&blob(&image)).unwrap().body, image.payload().as_ref());
 }
 
 #[test]
 fn the_registry_believes_our_tokens() {
-    for (tokens, login) in [
-        (TokenServer::anonymous(), None),
-        (TokenServer::user("tester", "right", "identity"), Some("right")),
-    ] {
+    for (tokens, login) in
+        [(TokenServer::anonymous(), None), (TokenServer::user("tester", "right", "identity"), Some("right"))]
+    {
         let registry = DockerRegistry::token(&tokens).unwrap();
         let bearer = |token: &str| registry.client().header("Authorization", &format!("Bearer {token}"));
         http_push(&bearer(&tokens.push_token("a/b")), "a/b", "v1", &image());
@@ -84,10 +60,7 @@ fn the_registry_believes_our_tokens() {
         let answer = client.get("/token?service=testkit&scope=repository:a/b:pull").unwrap();
         let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         let token = document["token"].as_str().unwrap().to_owned();
-        assert_eq!(
-            bearer(&token).get(&blob(&image())).unwrap().body,
-            image().payload().as_ref()
-        );
+        assert_eq!(bearer(&token).get(&blob(&image())).unwrap().body, image().payload().as_ref());
         assert_eq!(bearer(&token).get("/v2/other/tags/list").unwrap().status, 401);
     }
 }
@@ -97,9 +70,7 @@ fn an_identity_token_is_taken_by_post() {
     let tokens = TokenServer::user("tester", "right", "identity");
     let ask = |token: &str| {
         let form = format!("grant_type=refresh_token&service=testkit&refresh_token={token}");
-        Client::new(tokens.address())
-            .send("POST", "/token", form.as_bytes())
-            .unwrap()
+        Client::new(tokens.address()).send("POST", "/token", form.as_bytes()).unwrap()
     };
     assert_eq!(ask("wrong").status, 401);
     assert!(ask("identity").text().contains("access_token"));
@@ -110,17 +81,11 @@ fn an_identity_token_is_taken_by_post() {
 fn nginx_adds_tls() {
     let registry = DockerRegistry::plain().unwrap();
     let authority = Authority::new();
-    let nginx = Nginx::before(registry.address())
-        .tls(&authority.server())
-        .start()
-        .unwrap();
+    let nginx = Nginx::before(registry.address()).tls(&authority.server()).start().unwrap();
     let client = nginx.client().tls(authority.client_config());
     http_push(&client, "a/b", "v1", &image());
     assert_eq!(client.get(&blob(&image())).unwrap().body, image().payload().as_ref());
-    let own = Nginx::before(registry.address())
-        .tls(&authority.self_signed())
-        .start()
-        .unwrap();
+    let own = Nginx::before(registry.address()).tls(&authority.self_signed()).start().unwrap();
     assert!(own.client().tls(authority.client_config()).get("/v2/").is_err());
 }
 
@@ -129,15 +94,9 @@ fn nginx_redirects_blobs() {
     let registry = DockerRegistry::plain().unwrap();
     http_push(&registry.client(), "a/b", "v1", &image());
     let base = format!("http://localhost:{}", registry.address().port());
-    let nginx = Nginx::before(registry.address())
-        .redirecting_blobs(&base)
-        .start()
-        .unwrap();
+    let nginx = Nginx::before(registry.address()).redirecting_blobs(&base).start().unwrap();
     let answer = nginx.client().get(&blob(&image())).unwrap();
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (307, Some(format!("{base}{}", blob(&image())).as_str()))
-    );
+    assert_eq!((answer.status, answer.header("location")), (307, Some(format!("{base}{}", blob(&image())).as_str())));
 }
 
 #[test]
@@ -145,11 +104,7 @@ fn nginx_limits_connections() {
     let registry = DockerRegistry::plain().unwrap();
     let document = Image::untitled(bytes(1, 30 << 20));
     http_push(&registry.client(), "a/b", "v1", &document);
-    let limited = Nginx::before(registry.address())
-        .limited_connections(1, 429)
-        .limited_rate(1 << 20)
-        .start()
-        .unwrap();
+    let limited = Nginx::before(registry.address()).limited_connections(1, 429).limited_rate(1 << 20).start().unwrap();
     let mut slow = TcpStream::connect(limited.address()).unwrap();
     let (started, has_started) = channel();
     let reader = {
@@ -179,9 +134,6 @@ fn real_files_are_what_their_names_say() {
 
 #[test]
 fn a_missing_program_is_named() {
-    let missing = Missing {
-        wanted: "x".to_owned(),
-        package: "y",
-    };
+    let missing = Missing { wanted: "x".to_owned(), package: "y" };
     assert_eq!(missing.to_string(), "x is not installed (Debian package y)");
 }

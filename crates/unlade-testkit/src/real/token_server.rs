@@ -41,11 +41,7 @@ impl TokenServer {
 
     /// Starts a server that gives this user alone tokens, and takes `identity_token` as a refresh token.
     pub fn user(user: &str, password: &str, identity_token: &str) -> Self {
-        let account = Account {
-            user: user.into(),
-            password: password.into(),
-            identity_token: identity_token.into(),
-        };
+        let account = Account { user: user.into(), password: password.into(), identity_token: identity_token.into() };
         Self::start(Some(account))
     }
 
@@ -61,8 +57,7 @@ impl TokenServer {
 
     /// Signs a token to push and pull, without being asked over the wire: to fill a registry.
     pub fn push_token(&self, repository: &str) -> String {
-        self.desk
-            .sign(&[access(repository, &["pull", "push"])], Duration::from_mins(5))
+        self.desk.sign(&[access(repository, &["pull", "push"])], Duration::from_mins(5))
     }
 
     /// Scripts a lie.
@@ -118,10 +113,7 @@ struct TokenDesk {
 
 impl TokenDesk {
     fn sign(&self, access: &[Value], lifetime: Duration) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("the clock is past 1970")
-            .as_secs();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
         let header = json!({ "typ": "JWT", "alg": "ES256", "x5c": [STANDARD.encode(self.identity.certificate_der())] });
         let claims = json!({
             "iss": TokenServer::ISSUER,
@@ -136,25 +128,13 @@ impl TokenDesk {
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));
-        let signature = self
-            .key
-            .sign(&SystemRandom::new(), signed.as_bytes())
-            .expect("sign a token");
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).expect("sign a token");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
 
     fn admits(&self, request: &ReceivedRequest, form: &[(String, String)]) -> bool {
-        let field = |wanted: &str| {
-            form.iter()
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.as_str())
-        };
-        let Some(Account {
-            user,
-            password,
-            identity_token,
-        }) = &self.account
-        else {
+        let field = |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let Some(Account { user, password, identity_token }) = &self.account else {
             return true;
         };
         match (request.method.as_str(), field("grant_type")) {
@@ -183,20 +163,10 @@ impl Desk for TokenDesk {
         if !self.admits(request, &form) {
             return Answer::error(401, "UNAUTHORIZED", "incorrect username or password");
         }
-        let scopes = form
-            .iter()
-            .filter(|(name, _)| name == "scope")
-            .flat_map(|(_, value)| value.split(' '));
-        let allowed: &[&str] = if self.account.is_some() {
-            &["pull", "push"]
-        } else {
-            &["pull"]
-        };
+        let scopes = form.iter().filter(|(name, _)| name == "scope").flat_map(|(_, value)| value.split(' '));
+        let allowed: &[&str] = if self.account.is_some() { &["pull", "push"] } else { &["pull"] };
         let granted: Vec<Value> = scopes.filter_map(|scope| grant(scope, allowed)).collect();
-        Answer::json(
-            200,
-            &json!({ key: self.sign(&granted, Duration::from_mins(5)), "expires_in": 300 }),
-        )
+        Answer::json(200, &json!({ key: self.sign(&granted, Duration::from_mins(5)), "expires_in": 300 }))
     }
 }
 

@@ -29,24 +29,15 @@ fn json(text: &str) -> Value {
 fn manifests_are_served_by_tag_and_by_digest() {
     let (registry, image) = registry_with(b"payload");
     for reference in ["v1", &image.digest()] {
-        let answer = registry
-            .client()
-            .get(&format!("/v2/os/disk/manifests/{reference}"))
-            .unwrap();
+        let answer = registry.client().get(&format!("/v2/os/disk/manifests/{reference}")).unwrap();
         assert_eq!((answer.status, answer.body.as_slice()), (200, image.bytes.as_ref()));
         assert_eq!(answer.header("content-type"), Some(OCI_MANIFEST));
         assert_eq!(answer.header("docker-content-digest"), Some(image.digest().as_str()));
     }
     let head = registry.client().send("HEAD", "/v2/os/disk/manifests/v1", b"").unwrap();
-    assert_eq!(
-        head.header("content-length"),
-        Some(image.bytes.len().to_string().as_str())
-    );
+    assert_eq!(head.header("content-length"), Some(image.bytes.len().to_string().as_str()));
     let missing = registry.client().get("/v2/os/disk/manifests/v2").unwrap();
-    assert_eq!(
-        (missing.status, json(&missing.text())["errors"][0]["code"].as_str()),
-        (404, Some("MANIFEST_UNKNOWN"))
-    );
+    assert_eq!((missing.status, json(&missing.text())["errors"][0]["code"].as_str()), (404, Some("MANIFEST_UNKNOWN")));
 }
 
 #[test]
@@ -54,21 +45,12 @@ fn blobs_are_served_whole_and_in_ranges() {
     let payload = bytes(3, 100_000);
     let (registry, image) = registry_with(&payload);
     assert_eq!(registry.client().get(&blob_path(&image)).unwrap().body, payload);
-    let ranged = |range: &str| {
-        registry
-            .client()
-            .header("Range", range)
-            .get(&blob_path(&image))
-            .unwrap()
-    };
+    let ranged = |range: &str| registry.client().header("Range", range).get(&blob_path(&image)).unwrap();
     let part = ranged("bytes=10-19");
     assert_eq!((part.status, part.body.as_slice()), (206, &payload[10..20]));
     assert_eq!(part.header("content-range"), Some("bytes 10-19/100000"));
     assert_eq!(ranged("bytes=100000-").status, 416);
-    let stale = registry
-        .client()
-        .header("Range", "bytes=1-2")
-        .header("If-Range", "\"other\"");
+    let stale = registry.client().header("Range", "bytes=1-2").header("If-Range", "\"other\"");
     assert_eq!(stale.get(&blob_path(&image)).unwrap().status, 200);
 }
 
@@ -82,19 +64,13 @@ fn tags_come_in_pages_that_are_linked() {
     let link = page.header("link").unwrap();
     let next = link.trim_start_matches('<').split('>').next().unwrap();
     let last = registry.client().get(next).unwrap();
-    assert_eq!(
-        (json(&last.text())["tags"].clone(), last.header("link")),
-        (serde_json::json!(["v3"]), None)
-    );
+    assert_eq!((json(&last.text())["tags"].clone(), last.header("link")), (serde_json::json!(["v3"]), None));
 }
 
 #[test]
 fn referrers_name_their_subject() {
     let (registry, image) = registry_with(b"x");
-    registry.put(
-        "os/disk",
-        &Image::new().artifact_type("a/signature").subject(&image).build(),
-    );
+    registry.put("os/disk", &Image::new().artifact_type("a/signature").subject(&image).build());
     let path = format!("/v2/os/disk/referrers/{}", image.digest());
     let all = json(&registry.client().get(&path).unwrap().text());
     assert_eq!(all["manifests"][0]["artifactType"], "a/signature");
@@ -104,30 +80,16 @@ fn referrers_name_their_subject() {
 
 #[test]
 fn basic_access_wants_the_right_password() {
-    let registry = LyingRegistry::builder()
-        .access(Access::basic("tester", "right"))
-        .start();
+    let registry = LyingRegistry::builder().access(Access::basic("tester", "right")).start();
     assert_eq!(registry.client().get("/v2/").unwrap().status, 401);
-    assert_eq!(
-        registry.client().basic("tester", "wrong").get("/v2/").unwrap().status,
-        401
-    );
-    assert_eq!(
-        registry.client().basic("tester", "right").get("/v2/").unwrap().status,
-        200
-    );
+    assert_eq!(registry.client().basic("tester", "wrong").get("/v2/").unwrap().status, 401);
+    assert_eq!(registry.client().basic("tester", "right").get("/v2/").unwrap().status, 200);
     assert!(registry.saw_text("wrong") && !registry.saw_text("absent"));
 }
 
 fn token(answer: &crate::Response) -> String {
     let document = json(&answer.text());
-    document
-        .get("token")
-        .or(document.get("access_token"))
-        .unwrap()
-        .as_str()
-        .unwrap()
-        .to_owned()
+    document.get("token").or(document.get("access_token")).unwrap().as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -137,14 +99,8 @@ fn tokens_open_only_what_they_were_asked_for() {
     registry.publish("a", "v1", &Image::untitled("x"));
     let refused = registry.client().get("/v2/a/manifests/v1").unwrap();
     let challenge = refused.header("www-authenticate").unwrap();
-    assert!(
-        challenge.contains("scope=\"repository:a:pull\"") && challenge.contains("/token\""),
-        "{challenge}"
-    );
-    assert_eq!(
-        registry.client().get("/token?scope=repository:a:pull").unwrap().status,
-        401
-    );
+    assert!(challenge.contains("scope=\"repository:a:pull\"") && challenge.contains("/token\""), "{challenge}");
+    assert_eq!(registry.client().get("/token?scope=repository:a:pull").unwrap().status, 401);
     let tester = registry.client().basic("tester", "right");
     let good = token(&tester.get("/token?scope=repository:a:pull").unwrap());
     let read = |token: &str| {
@@ -153,48 +109,21 @@ fn tokens_open_only_what_they_were_asked_for() {
     };
     assert_eq!(read(&good).status, 200);
     let other = token(&tester.get("/token?scope=repository:b:pull").unwrap());
-    assert!(
-        read(&other)
-            .header("www-authenticate")
-            .unwrap()
-            .contains("insufficient_scope")
-    );
+    assert!(read(&other).header("www-authenticate").unwrap().contains("insufficient_scope"));
     registry.expire_tokens();
-    assert!(
-        read(&good)
-            .header("www-authenticate")
-            .unwrap()
-            .contains("invalid_token")
-    );
+    assert!(read(&good).header("www-authenticate").unwrap().contains("invalid_token"));
     let form = b"grant_type=refresh_token&refresh_token=identity&scope=repository%3Aa%3Apull";
-    assert_eq!(
-        read(&token(&registry.client().send("POST", "/token", form).unwrap())).status,
-        200
-    );
+    assert_eq!(read(&token(&registry.client().send("POST", "/token", form).unwrap())).status, 200);
 }
 
 #[test]
 fn tokens_live_for_as_many_uses_as_told() {
-    let rules = Bearer::anonymous()
-        .with_lifetime(Lifetime::Uses(1))
-        .with_realm(Realm::SecondPort);
-    let registry = LyingRegistry::builder()
-        .access(Access::Bearer(rules.with_anonymous(Anonymous::Accepted)))
-        .start();
+    let rules = Bearer::anonymous().with_lifetime(Lifetime::Uses(1)).with_realm(Realm::SecondPort);
+    let registry = LyingRegistry::builder().access(Access::Bearer(rules.with_anonymous(Anonymous::Accepted))).start();
     let refused = registry.client().get("/v2/").unwrap();
-    let realm = refused
-        .header("www-authenticate")
-        .unwrap()
-        .split('"')
-        .nth(1)
-        .unwrap()
-        .to_owned();
+    let realm = refused.header("www-authenticate").unwrap().split('"').nth(1).unwrap().to_owned();
     assert!(!realm.contains(&registry.host()), "{realm}");
-    let address = realm
-        .trim_start_matches("http://")
-        .trim_end_matches("/token")
-        .parse()
-        .unwrap();
+    let address = realm.trim_start_matches("http://").trim_end_matches("/token").parse().unwrap();
     let token = token(&Client::new(address).get("/token").unwrap());
     let client = registry.client().header("Authorization", &format!("Bearer {token}"));
     assert_eq!(client.get("/v2/").unwrap().status, 200);
@@ -215,23 +144,14 @@ fn a_connection_serves_several_requests() {
         let _more = stream.read(&mut rest).unwrap();
     }
     assert_eq!(registry.connections(), 1);
-    assert_eq!(
-        registry
-            .requests()
-            .iter()
-            .map(|request| request.connection)
-            .collect::<Vec<_>>(),
-        [1, 1]
-    );
+    assert_eq!(registry.requests().iter().map(|request| request.connection).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]
 fn a_cut_body_ends_and_a_reset_body_breaks_after_as_many_bytes() {
     let payload = bytes(5, 3_000_000);
-    for (fault, broken) in [
-        (Fault::CutBody { after: 1_000_000 }, false),
-        (Fault::ResetBody { after: 1_000_000 }, true),
-    ] {
+    for (fault, broken) in [(Fault::CutBody { after: 1_000_000 }, false), (Fault::ResetBody { after: 1_000_000 }, true)]
+    {
         let (registry, image) = registry_with(&payload);
         registry.script(Matcher::new(Which::Blob), fault);
         let mut stream = TcpStream::connect(registry.address()).unwrap();
@@ -248,9 +168,7 @@ fn a_cut_body_ends_and_a_reset_body_breaks_after_as_many_bytes() {
 
 #[test]
 fn a_token_can_expire_in_the_middle_of_a_body() {
-    let registry = LyingRegistry::builder()
-        .access(Access::Bearer(Bearer::anonymous()))
-        .start();
+    let registry = LyingRegistry::builder().access(Access::Bearer(Bearer::anonymous())).start();
     let image = Image::untitled(bytes(1, 1000));
     registry.publish("a", "v1", &image);
     let token = token(&registry.client().get("/token?scope=repository:a:pull").unwrap());
@@ -306,20 +224,9 @@ fn blobs_can_live_elsewhere() {
     origin.offer_blobs("a", &image);
     let registry = LyingRegistry::builder().blobs_at(&origin.url("")).start();
     registry.publish("a", "v1", &image);
-    let answer = registry
-        .client()
-        .get(&format!("/v2/a/blobs/{}", digest(b"payload")))
-        .unwrap();
-    let target = answer
-        .header("location")
-        .unwrap()
-        .strip_prefix(&origin.url(""))
-        .unwrap()
-        .to_owned();
-    assert_eq!(
-        (answer.status, Client::new(origin.address()).get(&target).unwrap().body),
-        (307, b"payload".to_vec())
-    );
+    let answer = registry.client().get(&format!("/v2/a/blobs/{}", digest(b"payload"))).unwrap();
+    let target = answer.header("location").unwrap().strip_prefix(&origin.url("")).unwrap().to_owned();
+    assert_eq!((answer.status, Client::new(origin.address()).get(&target).unwrap().body), (307, b"payload".to_vec()));
 }
 
 #[test]

@@ -56,10 +56,7 @@ impl Challenge {
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -95,19 +92,11 @@ pub fn parse<'a>(headers: impl IntoIterator<Item = &'a HeaderValue>) -> Vec<Chal
 /// The schemes there are, if neither is among them.
 pub fn choose(challenges: &[Challenge]) -> Result<&Challenge, String> {
     let first = |scheme: &Scheme| challenges.iter().find(|challenge| challenge.scheme == *scheme);
-    let usable = challenges
-        .iter()
-        .find(|challenge| challenge.scheme == Scheme::Bearer && challenge.realm().is_some());
+    let usable = challenges.iter().find(|challenge| challenge.scheme == Scheme::Bearer && challenge.realm().is_some());
     usable
         .or_else(|| first(&Scheme::Basic))
         .or_else(|| first(&Scheme::Bearer))
-        .ok_or_else(|| {
-            challenges
-                .iter()
-                .map(|challenge| challenge.scheme.to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
-        })
+        .ok_or_else(|| challenges.iter().map(|challenge| challenge.scheme.to_string()).collect::<Vec<_>>().join(", "))
 }
 
 /// Reads a list of challenges: a scheme is a word that no `=` follows.
@@ -135,10 +124,7 @@ fn read(text: &str, found: &mut Vec<Challenge>) {
             }
             (Some(value), None) => rest = self::value(value).1,
             (None, _) => {
-                found.push(Challenge {
-                    scheme: scheme(word),
-                    parameters: Vec::new(),
-                });
+                found.push(Challenge { scheme: scheme(word), parameters: Vec::new() });
                 rest = behind;
             }
         }
@@ -182,10 +168,8 @@ mod tests {
     use super::*;
 
     fn read_all(headers: &[&str]) -> Vec<String> {
-        let values: Vec<HeaderValue> = headers
-            .iter()
-            .map(|text| HeaderValue::from_bytes(text.as_bytes()).unwrap())
-            .collect();
+        let values: Vec<HeaderValue> =
+            headers.iter().map(|text| HeaderValue::from_bytes(text.as_bytes()).unwrap()).collect();
         parse(&values)
             .iter()
             .map(|challenge| {
@@ -212,33 +196,20 @@ mod tests {
                 vec!["Bearer realm=https://auth.example/token?x=y,service=r.example"],
                 vec!["Bearer https://auth.example/token?x=y r.example -"],
             ),
-            (
-                vec![r#"bearer Realm = "https://a.example/t" , SERVICE=x"#],
-                vec!["Bearer https://a.example/t x -"],
-            ),
-            (
-                vec![r#"Basic realm="a \"quoted\", realm""#],
-                vec![r#"Basic a "quoted", realm - -"#],
-            ),
+            (vec![r#"bearer Realm = "https://a.example/t" , SERVICE=x"#], vec!["Bearer https://a.example/t x -"]),
+            (vec![r#"Basic realm="a \"quoted\", realm""#], vec![r#"Basic a "quoted", realm - -"#]),
             (
                 vec![r#"Negotiate, Basic realm="x", Bearer realm="https://a.example/t",service="s""#],
                 vec!["Negotiate - - -", "Basic x - -", "Bearer https://a.example/t s -"],
             ),
-            (
-                vec!["Negotiate", r#"Basic realm="x""#],
-                vec!["Negotiate - - -", "Basic x - -"],
-            ),
+            (vec!["Negotiate", r#"Basic realm="x""#], vec!["Negotiate - - -", "Basic x - -"]),
             (vec![",, Basic ,"], vec!["Basic - - -"]),
             (vec![r#"Bearer realm="unfinished"#], vec!["Bearer unfinished - -"]),
             (vec!["NTLM TlRMTVNTUAABAAAA=="], vec!["NTLM - - -"]),
             (vec![""], vec![]),
         ] {
             let found = read_all(&headers);
-            let found: Vec<&str> = found
-                .iter()
-                .map(String::as_str)
-                .filter(|text| !text.starts_with("TlRM"))
-                .collect();
+            let found: Vec<&str> = found.iter().map(String::as_str).filter(|text| !text.starts_with("TlRM")).collect();
             assert_eq!(found, expected, "{headers:?}");
         }
     }
@@ -249,10 +220,7 @@ mod tests {
             let value = HeaderValue::from_str(text).unwrap();
             choose(&parse([&value])).map(|challenge| challenge.scheme.to_string())
         };
-        assert_eq!(
-            chosen(r#"Basic realm="x", Bearer realm="https://a/t""#).unwrap(),
-            "Bearer"
-        );
+        assert_eq!(chosen(r#"Basic realm="x", Bearer realm="https://a/t""#).unwrap(), "Bearer");
         assert_eq!(chosen(r#"Bearer error="x", Basic realm="x""#).unwrap(), "Basic");
         assert_eq!(chosen("Negotiate, NTLM").unwrap_err(), "Negotiate, NTLM");
     }

@@ -29,10 +29,7 @@ impl Credential {
     /// Reads `user:password`; the password may hold colons and may be empty.
     pub(super) fn from_pair(text: &str) -> Option<Self> {
         let (user, password) = text.split_once(':')?;
-        Some(Self::Password {
-            user: user.to_owned(),
-            password: Secret::new(password),
-        })
+        Some(Self::Password { user: user.to_owned(), password: Secret::new(password) })
     }
 }
 
@@ -49,9 +46,6 @@ pub struct Found {
 impl Found {
     /// Names the place of a credential.
     pub fn new(credential: Credential, origin: impl Into<String>) -> Self {
-        Self {
-            credential: Arc::new(credential),
-            origin: origin.into(),
-        }
+        Self { credential: Arc::new(credential), origin: origin.into() }
     }
 }

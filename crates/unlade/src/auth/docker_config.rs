@@ -37,11 +37,7 @@ impl AuthFile {
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let document: Value = serde_json::from_slice(bytes).map_err(|error| {
-            invalid(format!(
-                "{name}, line {}, column {}: this is not JSON",
-                error.line(),
-                error.column()
-            ))
+            invalid(format!("{name}, line {}, column {}: this is not JSON", error.line(), error.column()))
         })?;
         let Value::Object(mut document) = document else {
             return Err(invalid(format!("{name}: an auth file is a JSON object")));
@@ -51,10 +47,7 @@ impl AuthFile {
             Some(Value::Object(auths)) => auths,
             Some(_) => return Err(invalid(format!("{name}, key auths: expected an object"))),
         };
-        Ok(Self {
-            name: name.to_owned(),
-            auths,
-        })
+        Ok(Self { name: name.to_owned(), auths })
     }
 
     /// Finds the login of a repository by its longest key; a key without a login counts as none.
@@ -63,11 +56,8 @@ impl AuthFile {
     ///
     /// [`ErrorKind::InvalidInput`], naming file and key, if the entry that decides is malformed.
     pub fn lookup(&self, repository: &Repository) -> Result<Option<(String, Credential)>> {
-        let mut matching: Vec<(usize, &String, &Value)> = self
-            .auths
-            .iter()
-            .filter_map(|(key, entry)| Some((specificity(key, repository)?, key, entry)))
-            .collect();
+        let mut matching: Vec<(usize, &String, &Value)> =
+            self.auths.iter().filter_map(|(key, entry)| Some((specificity(key, repository)?, key, entry))).collect();
         matching.sort_by_key(|(depth, key, _)| (std::cmp::Reverse(*depth), key.len()));
         for (_, key, entry) in matching {
             if let Some(credential) = self.credential(key, entry)? {
@@ -102,13 +92,10 @@ impl AuthFile {
     }
 
     fn decode(&self, key: &str, auth: &str) -> Result<Credential> {
-        let decoded = LENIENT
-            .decode(auth.trim())
-            .map_err(|_| self.bad(key, "auth is not base64"))?;
+        let decoded = LENIENT.decode(auth.trim()).map_err(|_| self.bad(key, "auth is not base64"))?;
         let text = String::from_utf8(decoded).map_err(|_| self.bad(key, "auth is not base64 of a text"))?;
-        let (user, password) = text
-            .split_once(':')
-            .ok_or_else(|| self.bad(key, "auth is not base64 of user:password"))?;
+        let (user, password) =
+            text.split_once(':').ok_or_else(|| self.bad(key, "auth is not base64 of user:password"))?;
         // docker pads with NUL in some versions.
         Ok(password_or_token(user, password.trim_end_matches('\0')))
     }
@@ -120,10 +107,7 @@ impl AuthFile {
 
 impl std::fmt::Debug for AuthFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuthFile")
-            .field("name", &self.name)
-            .field("auths", &self.auths.len())
-            .finish_non_exhaustive()
+        f.debug_struct("AuthFile").field("name", &self.name).field("auths", &self.auths.len()).finish_non_exhaustive()
     }
 }
 
@@ -131,28 +115,20 @@ fn password_or_token(user: &str, password: &str) -> Credential {
     if user == TOKEN_USER {
         Credential::IdentityToken(Secret::new(password))
     } else {
-        Credential::Password {
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }
+        Credential::Password { user: user.to_owned(), password: Secret::new(password) }
     }
 }
 
 /// Says how many components of the repository's name a key covers, or that it is another's.
 fn specificity(key: &str, repository: &Repository) -> Option<usize> {
-    let without_scheme = key
-        .strip_prefix("https://")
-        .or_else(|| key.strip_prefix("http://"))
-        .unwrap_or(key);
+    let without_scheme = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let bare = without_scheme.trim_end_matches('/');
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     // What docker wrote for registries of its first two protocols.
     let path = if path == "v1" || path == "v2" { "" } else { path };
     let registry = repository.registry();
     let same_host = if registry.is_docker_hub() {
-        ["docker.io", "index.docker.io", "registry-1.docker.io"]
-            .iter()
-            .any(|hub| host.eq_ignore_ascii_case(hub))
+        ["docker.io", "index.docker.io", "registry-1.docker.io"].iter().any(|hub| host.eq_ignore_ascii_case(hub))
     } else {
         host.eq_ignore_ascii_case(&registry.authority())
     };
@@ -173,10 +149,8 @@ mod tests {
     use super::*;
 
     fn find(file: &str, repository: &str) -> Option<(String, String)> {
-        let found = AuthFile::parse(file.as_bytes(), "auth.json")
-            .unwrap()
-            .lookup(&repository.parse().unwrap())
-            .unwrap();
+        let found =
+            AuthFile::parse(file.as_bytes(), "auth.json").unwrap().lookup(&repository.parse().unwrap()).unwrap();
         found.map(|(key, credential)| {
             let shown = match credential {
                 Credential::Password { user, password } => format!("{user}:{}", password.expose()),
@@ -251,17 +225,11 @@ mod tests {
     #[test]
     fn malformed_files_are_named_with_the_place_and_without_content() {
         for (file, expected) in [
-            (
-                "{\"auths\":\n hunter2}",
-                "auth.json, line 2, column 2: this is not JSON",
-            ),
+            ("{\"auths\":\n hunter2}", "auth.json, line 2, column 2: this is not JSON"),
             ("[]", "auth.json: an auth file is a JSON object"),
             (r#"{"auths":"hunter2"}"#, "auth.json, key auths: expected an object"),
         ] {
-            assert_eq!(
-                AuthFile::parse(file.as_bytes(), "auth.json").unwrap_err().to_string(),
-                expected
-            );
+            assert_eq!(AuthFile::parse(file.as_bytes(), "auth.json").unwrap_err().to_string(), expected);
         }
         let file = r#"{"auths":{"r.example":{"auth":"hunter2!"},"other.example":{"auth":"dTpw"}}}"#;
         let file = AuthFile::parse(file.as_bytes(), "auth.json").unwrap();

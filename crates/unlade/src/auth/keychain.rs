@@ -66,10 +66,7 @@ impl Keychain {
                 (content, _) => sources.push(Source { name, content }),
             }
         }
-        Ok(Self {
-            explicit: None,
-            files: sources,
-        })
+        Ok(Self { explicit: None, files: sources })
     }
 
     /// Adds a pull secret, which is asked first; `name` is what it goes by in messages.
@@ -94,10 +91,7 @@ impl Keychain {
             }
             Some((name, PullSecret::File(file))) => {
                 if let Some((key, credential)) = file.lookup(repository)? {
-                    return Ok(Found::new(
-                        credential,
-                        format!("auths[{key}] of the pull secret {name}"),
-                    ));
+                    return Ok(Found::new(credential, format!("auths[{key}] of the pull secret {name}")));
                 }
             }
             None => {}
@@ -126,9 +120,7 @@ mod tests {
     }
 
     fn origin(keychain: &Keychain, repository: &str) -> String {
-        keychain
-            .find(&repository.parse().unwrap())
-            .map_or_else(|error| error.to_string(), |found| found.origin)
+        keychain.find(&repository.parse().unwrap()).map_or_else(|error| error.to_string(), |found| found.origin)
     }
 
     #[test]
@@ -145,9 +137,7 @@ mod tests {
         assert_eq!(origin(&keychain, "a.example/x/y"), "auths[a.example] of first");
         assert_eq!(origin(&keychain, "b.example/x"), "auths[b.example] of second");
         assert_eq!(origin(&keychain, "c.example/x"), "nowhere: no login is known");
-        let keychain = keychain
-            .with_pull_secret(b"me:pw", PullSecretFormat::Auto, "ps")
-            .unwrap();
+        let keychain = keychain.with_pull_secret(b"me:pw", PullSecretFormat::Auto, "ps").unwrap();
         assert_eq!(origin(&keychain, "a.example/x"), "the pull secret ps");
     }
 
@@ -155,16 +145,9 @@ mod tests {
     fn a_pull_secret_that_is_an_auth_file_speaks_for_its_own_registries_alone() {
         let keychain = Keychain::new([file("f", r#"{"auths":{"b.example":{"auth":"dTpw"}}}"#, NamedBy::User)])
             .unwrap()
-            .with_pull_secret(
-                br#"{"auths":{"a.example":{"auth":"dTpw"}}}"#,
-                PullSecretFormat::Auto,
-                "ps",
-            )
+            .with_pull_secret(br#"{"auths":{"a.example":{"auth":"dTpw"}}}"#, PullSecretFormat::Auto, "ps")
             .unwrap();
-        assert_eq!(
-            origin(&keychain, "a.example/x"),
-            "auths[a.example] of the pull secret ps"
-        );
+        assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of the pull secret ps");
         assert_eq!(origin(&keychain, "b.example/x"), "auths[b.example] of f");
     }
 
@@ -177,9 +160,6 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of good");
-        assert_eq!(
-            origin(&keychain, "b.example/x"),
-            "bad, line 1, column 1: this is not JSON"
-        );
+        assert_eq!(origin(&keychain, "b.example/x"), "bad, line 1, column 1: this is not JSON");
     }
 }

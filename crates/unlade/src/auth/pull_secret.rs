@@ -37,9 +37,7 @@ impl PullSecret {
     /// Reads a pull secret; `name` is what it goes by in messages.
     pub(super) fn parse(bytes: &[u8], format: PullSecretFormat, name: &str) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| invalid(name, "is not a text"))?
-            .trim();
+        let text = std::str::from_utf8(bytes).map_err(|_| invalid(name, "is not a text"))?.trim();
         if text.is_empty() {
             return Err(invalid(name, "is empty"));
         }
@@ -48,16 +46,12 @@ impl PullSecret {
             PullSecretFormat::Auto => guess(text, name),
             PullSecretFormat::Base64 => {
                 let login = decoded(text).as_deref().and_then(Credential::from_pair);
-                login
-                    .map(Self::Login)
-                    .ok_or_else(|| invalid(name, "is not base64 of user:password"))
+                login.map(Self::Login).ok_or_else(|| invalid(name, "is not base64 of user:password"))
             }
             PullSecretFormat::Token => token(text, name),
             PullSecretFormat::UserPassword => {
                 let login = Credential::from_pair(text);
-                login
-                    .map(Self::Login)
-                    .ok_or_else(|| invalid(name, "is not of the form user:password"))
+                login.map(Self::Login).ok_or_else(|| invalid(name, "is not of the form user:password"))
             }
         }
     }
@@ -96,13 +90,8 @@ fn token(text: &str, name: &str) -> Result<PullSecret> {
 /// Decodes base64 of printable text, in either alphabet; line breaks are passed over.
 fn decoded(text: &str) -> Option<String> {
     let compact: String = text.split_ascii_whitespace().collect();
-    let bytes = LENIENT
-        .decode(&compact)
-        .or_else(|_| URL_SAFE_NO_PAD.decode(compact.trim_end_matches('=')))
-        .ok()?;
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()))
+    let bytes = LENIENT.decode(&compact).or_else(|_| URL_SAFE_NO_PAD.decode(compact.trim_end_matches('='))).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()))
 }
 
 fn invalid(name: &str, what: &str) -> Error {
@@ -140,17 +129,9 @@ mod tests {
             ("AAAA", Auto, "token AAAA"),
             ("bWU6cGFzcw==", Token, "token bWU6cGFzcw=="),
             ("bWU6cGFzcw==", Base64, "me pass"),
-            (
-                "me:pass",
-                Base64,
-                "the pull secret secret is not base64 of user:password",
-            ),
+            ("me:pass", Base64, "the pull secret secret is not base64 of user:password"),
             ("me:pass", UserPassword, "me pass"),
-            (
-                "secret",
-                UserPassword,
-                "the pull secret secret is not of the form user:password",
-            ),
+            ("secret", UserPassword, "the pull secret secret is not of the form user:password"),
             ("me:pass", AuthFile, "secret, line 1, column 1: this is not JSON"),
             ("  \n", Auto, "the pull secret secret is empty"),
         ] {

@@ -13,9 +13,7 @@ pub struct Scope {
 impl Scope {
     /// Asks to pull from a repository.
     pub fn pull(repository: impl Into<String>) -> Self {
-        Self {
-            repository: repository.into(),
-        }
+        Self { repository: repository.into() }
     }
 
     /// Says in what way a server's idea of the scope goes beyond this one, if it does.

@@ -49,12 +49,7 @@ pub struct TokenKey {
 impl TokenKey {
     /// Names a token.
     pub fn new(realm: Url, service: Option<String>, scope: Scope, credential: Arc<Credential>) -> Self {
-        Self {
-            realm,
-            service,
-            scope,
-            credential,
-        }
+        Self { realm, service, scope, credential }
     }
 
     /// Writes the request for the token.
@@ -80,11 +75,7 @@ impl TokenKey {
                 query.append_pair("account", account);
             }
         }
-        TokenCall {
-            url,
-            authorization,
-            form: None,
-        }
+        TokenCall { url, authorization, form: None }
     }
 
     fn post(&self, token: &Secret) -> TokenCall {
@@ -96,11 +87,7 @@ impl TokenKey {
         form.append_pair("scope", &self.scope.to_string());
         form.append_pair("client_id", "unlade");
         form.append_pair("refresh_token", token.expose());
-        TokenCall {
-            url: self.realm.clone(),
-            authorization: None,
-            form: Some(Secret::new(form.finish())),
-        }
+        TokenCall { url: self.realm.clone(), authorization: None, form: Some(Secret::new(form.finish())) }
     }
 }
 
@@ -118,10 +105,7 @@ pub struct TokenCall {
 
 /// Writes user and password as the value of an `Authorization` header (RFC 7617).
 pub fn basic(user: &str, password: &Secret) -> Secret {
-    Secret::new(format!(
-        "Basic {}",
-        STANDARD.encode(format!("{user}:{}", password.expose()))
-    ))
+    Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
 }
 
 /// A token, and until when it is good.
@@ -139,36 +123,22 @@ impl Token {
     ///
     /// [`ErrorKind::PeerMisbehaved`] if there is no token in it, or one that cannot stand in a header.
     pub fn from_answer(body: &[u8], now: Instant, clock: SystemTime) -> Result<Self> {
-        let misbehaved = |what: &str| {
-            Error::new(
-                ErrorKind::PeerMisbehaved,
-                format!("the answer of the token server {what}"),
-            )
-        };
+        let misbehaved =
+            |what: &str| Error::new(ErrorKind::PeerMisbehaved, format!("the answer of the token server {what}"));
         // The cause is left out: it may quote the token.
         let answer: Value = serde_json::from_slice(body).map_err(|_| misbehaved("is not JSON"))?;
         let field = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let text = field("token")
-            .or_else(|| field("access_token"))
-            .ok_or_else(|| misbehaved("holds no token"))?;
+        let text = field("token").or_else(|| field("access_token")).ok_or_else(|| misbehaved("holds no token"))?;
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(misbehaved("holds a token that cannot stand in a header"));
         }
         let lifetime = remaining(&answer, clock);
-        Ok(Self {
-            secret: Secret::new(text),
-            expires_at: now + lifetime,
-            margin: MARGIN.min(lifetime / 4),
-        })
+        Ok(Self { secret: Secret::new(text), expires_at: now + lifetime, margin: MARGIN.min(lifetime / 4) })
     }
 
     /// Takes a secret as a token that is good until it is refused.
     pub fn lasting(secret: Secret, now: Instant) -> Self {
-        Self {
-            secret,
-            expires_at: now + MAX_LIFETIME,
-            margin: MARGIN,
-        }
+        Self { secret, expires_at: now + MAX_LIFETIME, margin: MARGIN }
     }
 
     /// Returns the value of the `Authorization` header.
@@ -191,18 +161,11 @@ fn remaining(answer: &Value, clock: SystemTime) -> Duration {
         Some(Value::String(text)) => text.trim().parse().ok(),
         _ => None,
     };
-    let lifetime = seconds
-        .filter(|seconds| *seconds > 0)
-        .map_or(DEFAULT_LIFETIME, Duration::from_secs)
-        .min(MAX_LIFETIME);
-    let issued = answer
-        .get("issued_at")
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let lifetime =
+        seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_LIFETIME, Duration::from_secs).min(MAX_LIFETIME);
+    let issued = answer.get("issued_at").and_then(Value::as_str).and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let age = issued.and_then(|issued| clock.duration_since(SystemTime::from(issued)).ok());
-    age.and_then(|age| lifetime.checked_sub(age))
-        .filter(|left| !left.is_zero())
-        .unwrap_or(lifetime)
+    age.and_then(|age| lifetime.checked_sub(age)).filter(|left| !left.is_zero()).unwrap_or(lifetime)
 }
 
 /// Tokens shared by all that need them: one exchange at a time for each key.

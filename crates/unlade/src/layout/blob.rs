@@ -71,10 +71,7 @@ impl Blob {
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blob")
-            .field("name", &self.name)
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("Blob").field("name", &self.name).field("size", &self.size).finish_non_exhaustive()
     }
 }
 
@@ -117,19 +114,14 @@ fn read_at(file: &File, name: &str, offset: u64, length: usize) -> Result<Bytes>
     // A vector may have more room than was asked for.
     bytes.truncate(length);
     if bytes.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Io,
-            format!("{name} became shorter while it was read: it ends at {offset}"),
-        ));
+        return Err(Error::new(ErrorKind::Io, format!("{name} became shorter while it was read: it ends at {offset}")));
     }
     Ok(bytes.into())
 }
 
 /// Runs what blocks where it may.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(interrupted(error)))
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(interrupted(error)))
 }
 
 fn interrupted(error: JoinError) -> Error {

@@ -51,10 +51,7 @@ const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXE
 
 impl Folder {
     pub(super) fn new(descriptor: OwnedFd, path: &Path) -> Self {
-        Self {
-            descriptor,
-            name: format!("ocidir://{}", path.display()),
-        }
+        Self { descriptor, name: format!("ocidir://{}", path.display()) }
     }
 
     /// Returns the layout's name as a user would write it.
@@ -99,11 +96,7 @@ fn entry(parent: &OwnedFd, name: &str, what: String) -> Result<Option<Entry>> {
         return Err(Error::new(ErrorKind::Io, format!("{what} is not a regular file")));
     }
     let size = u64::try_from(stat.st_size).expect("a regular file has no negative size");
-    Ok(Some(Entry {
-        file: File::from(descriptor),
-        size,
-        name: what,
-    }))
+    Ok(Some(Entry { file: File::from(descriptor), size, name: what }))
 }
 
 /// Opens a name in a folder without following it, should it be a link.
@@ -111,14 +104,10 @@ fn open(parent: &OwnedFd, name: &str, flags: OFlags, what: &str) -> Result<Optio
     match rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW, Mode::empty()) {
         Ok(descriptor) => Ok(Some(descriptor)),
         Err(Errno::NOENT) => Ok(None),
-        Err(Errno::LOOP) => Err(Error::new(
-            ErrorKind::Io,
-            format!("{what} is a link, which is not followed"),
-        )),
-        Err(Errno::NOTDIR) => Err(Error::new(
-            ErrorKind::Io,
-            format!("{what} is a link, which is not followed, or no folder at all"),
-        )),
+        Err(Errno::LOOP) => Err(Error::new(ErrorKind::Io, format!("{what} is a link, which is not followed"))),
+        Err(Errno::NOTDIR) => {
+            Err(Error::new(ErrorKind::Io, format!("{what} is a link, which is not followed, or no folder at all")))
+        }
         Err(errno) => Err(Error::io(format!("cannot open {what}"), errno.into())),
     }
 }
@@ -135,10 +124,7 @@ impl Entry {
         let read = self.file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|cause| Error::io(format!("cannot read {}", self.name), cause))?;
         if bytes.len() as u64 > limit {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("{} is larger than {limit} bytes", self.name),
-            ));
+            return Err(Error::new(ErrorKind::TooLarge, format!("{} is larger than {limit} bytes", self.name)));
         }
         Ok(bytes)
     }

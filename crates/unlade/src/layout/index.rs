@@ -43,12 +43,7 @@ pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
     };
     // Real ones often lack a mediaType: the specification says what the file is.
     let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
-    let unusable = || {
-        Error::new(
-            ErrorKind::Malformed,
-            format!("index.json of {} cannot be used", folder.name()),
-        )
-    };
+    let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", folder.name()));
     match Manifest::parse(&raw).map_err(|cause| unusable().caused_by(cause))? {
         Manifest::Index(index) => Ok(index),
         Manifest::Image(_) => Err(unusable().caused_by("it is not an index")),
@@ -80,12 +75,7 @@ pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
 
 fn tagged<'a>(index: &'a Index, tag: &str) -> Choice<'a> {
     let named = |name: fn(&Descriptor) -> Option<&str>| {
-        one_of(
-            index
-                .manifests
-                .iter()
-                .filter(move |entry| name(entry).is_some_and(|found| found == tag)),
-        )
+        one_of(index.manifests.iter().filter(move |entry| name(entry).is_some_and(|found| found == tag)))
     };
     match named(|entry| entry.annotation(REF_NAME)) {
         Choice::None => named(last_part),
@@ -121,14 +111,8 @@ fn last_part(entry: &Descriptor) -> Option<&str> {
 
 /// Says that a selector fits several manifests.
 pub(super) fn ambiguous(folder: &Folder, selector: &Selector, digests: &[&Digest]) -> Error {
-    Error::new(
-        ErrorKind::Ambiguous,
-        format!("{} has several manifests {selector}", folder.name()),
-    )
-    .advise(Advice::Choose {
-        by: "digest",
-        candidates: digests.iter().map(ToString::to_string).collect(),
-    })
+    Error::new(ErrorKind::Ambiguous, format!("{} has several manifests {selector}", folder.name()))
+        .advise(Advice::Choose { by: "digest", candidates: digests.iter().map(ToString::to_string).collect() })
 }
 
 /// Lists the tags in their order in the index, each once.
@@ -136,8 +120,5 @@ pub(super) fn tags(index: &Index) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     let names = index.manifests.iter().filter_map(last_part);
     // `registry:5000/disk` has no tag: what follows its colon cannot be one.
-    names
-        .filter(|name| name.parse::<Tag>().is_ok() && seen.insert(*name))
-        .map(str::to_owned)
-        .collect()
+    names.filter(|name| name.parse::<Tag>().is_ok() && seen.insert(*name)).map(str::to_owned).collect()
 }

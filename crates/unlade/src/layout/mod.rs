@@ -68,10 +68,7 @@ impl Layout {
     pub fn from_folder(folder: OwnedFd, path: &Path) -> Result<Self> {
         let folder = Folder::new(folder, path);
         index::check_version(&folder)?;
-        Ok(Self {
-            folder: Arc::new(folder),
-            max_document: MAX_DOCUMENT,
-        })
+        Ok(Self { folder: Arc::new(folder), max_document: MAX_DOCUMENT })
     }
 
     /// Sets the size in bytes above which `index.json` and manifests are refused, [`MAX_DOCUMENT`] unless set.
@@ -119,9 +116,8 @@ impl Layout {
     /// Reads a manifest by its digest; what the carrier declares comes before what the document says itself.
     fn document(&self, digest: &Digest, carrier: Option<&Descriptor>) -> Result<RawManifest> {
         let bytes = self.folder.blob(digest)?.read(self.max_document)?;
-        let declared = carrier
-            .map(|carrier| carrier.media_type.clone())
-            .filter(|declared| !declared.as_str().is_empty());
+        let declared =
+            carrier.map(|carrier| carrier.media_type.clone()).filter(|declared| !declared.as_str().is_empty());
         let mut raw = RawManifest::new(declared, bytes);
         if raw.media_type.is_none() {
             // What is no manifest has no type of its own; whoever uses it will say so.
@@ -141,10 +137,7 @@ impl Layout {
 
     fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
         match index::choose(index, selector) {
-            Choice::None => Err(Error::new(
-                ErrorKind::NotFound,
-                format!("{self} has no manifest {selector}"),
-            )),
+            Choice::None => Err(Error::new(ErrorKind::NotFound, format!("{self} has no manifest {selector}"))),
             Choice::One(descriptor) => Ok(descriptor),
             Choice::Several(digests) => Err(index::ambiguous(&self.folder, selector, &digests)),
         }
@@ -190,10 +183,7 @@ impl Catalog for Layout {
     fn tags(&self) -> BoxStream<'_, Result<String>> {
         let layout = self.clone();
         let tags = blob::blocking(move || Ok(index::tags(&layout.index()?)));
-        stream::once(tags)
-            .map_ok(|tags| stream::iter(tags).map(Ok))
-            .try_flatten()
-            .boxed()
+        stream::once(tags).map_ok(|tags| stream::iter(tags).map(Ok)).try_flatten().boxed()
     }
 
     fn referrers<'a>(

@@ -23,20 +23,13 @@ impl Builder {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
         std::fs::write(folder.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
-        let builder = Self {
-            folder,
-            entries: Vec::new(),
-        };
+        let builder = Self { folder, entries: Vec::new() };
         builder.write_index();
         builder
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder
-            .path()
-            .join("blobs")
-            .join(digest.algorithm().name())
-            .join(digest.hex())
+        self.folder.path().join("blobs").join(digest.algorithm().name()).join(digest.hex())
     }
 
     fn blob(&self, bytes: &[u8]) -> Digest {
@@ -67,11 +60,7 @@ impl Builder {
 
     fn write_index(&self) {
         let index = json!({"schemaVersion": 2, "manifests": self.entries});
-        std::fs::write(
-            self.folder.path().join("index.json"),
-            serde_json::to_vec(&index).unwrap(),
-        )
-        .unwrap();
+        std::fs::write(self.folder.path().join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
     }
 
     fn open(&self) -> Layout {
@@ -88,10 +77,7 @@ fn absent() -> Digest {
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
 fn resolve(layout: &Layout, selector: &Selector) -> Result<Digest> {
@@ -99,49 +85,19 @@ fn resolve(layout: &Layout, selector: &Selector) -> Result<Digest> {
 }
 
 fn read(layout: &Layout, digest: &Digest, window: Range<u64>) -> Result<Vec<Bytes>> {
-    let content = Content {
-        digest: digest.clone(),
-        size: None,
-    };
-    run(async {
-        layout
-            .open_unverified(&content, Ask::default().window(window))
-            .await?
-            .chunks
-            .try_collect()
-            .await
-    })
+    let content = Content { digest: digest.clone(), size: None };
+    run(async { layout.open_unverified(&content, Ask::default().window(window)).await?.chunks.try_collect().await })
 }
 
 #[test]
 fn what_is_no_layout_is_refused_as_input() {
     let cases: [(&str, Option<&str>, Option<&str>, ErrorKind); 6] = [
         ("no files", None, None, ErrorKind::InvalidInput),
-        (
-            "no oci-layout",
-            None,
-            Some(r#"{"manifests":[]}"#),
-            ErrorKind::InvalidInput,
-        ),
-        (
-            "no index.json",
-            Some(r#"{"imageLayoutVersion":"1.0.0"}"#),
-            None,
-            ErrorKind::InvalidInput,
-        ),
-        (
-            "another version",
-            Some(r#"{"imageLayoutVersion":"2.0.0"}"#),
-            Some("{}"),
-            ErrorKind::InvalidInput,
-        ),
+        ("no oci-layout", None, Some(r#"{"manifests":[]}"#), ErrorKind::InvalidInput),
+        ("no index.json", Some(r#"{"imageLayoutVersion":"1.0.0"}"#), None, ErrorKind::InvalidInput),
+        ("another version", Some(r#"{"imageLayoutVersion":"2.0.0"}"#), Some("{}"), ErrorKind::InvalidInput),
         ("no JSON", Some("1.0.0"), Some("{}"), ErrorKind::InvalidInput),
-        (
-            "an image",
-            Some(r#"{"imageLayoutVersion":"1.0.0"}"#),
-            Some(r#"{"layers":[]}"#),
-            ErrorKind::Malformed,
-        ),
+        ("an image", Some(r#"{"imageLayoutVersion":"1.0.0"}"#), Some(r#"{"layers":[]}"#), ErrorKind::Malformed),
     ];
     for (name, version, index, expected) in cases {
         let folder = TempDir::new().unwrap();
@@ -163,10 +119,7 @@ fn the_path_of_the_layout_may_be_a_link() {
     let place = TempDir::new().unwrap();
     let link = place.path().join("link");
     symlink(builder.folder.path(), &link).unwrap();
-    assert_eq!(
-        Layout::open(&link).unwrap().to_string(),
-        format!("ocidir://{}", link.display())
-    );
+    assert_eq!(Layout::open(&link).unwrap().to_string(), format!("ocidir://{}", link.display()));
 }
 
 #[test]
@@ -192,28 +145,19 @@ fn a_tag_of_several_manifests_is_ambiguous() {
     builder.name(&one, OCI_MANIFEST, Some("b.example/disk:v1"));
     assert_eq!(resolve(&builder.open(), &tag("v1")).unwrap(), one);
     builder.name(&two, OCI_MANIFEST, Some("c.example/disk:v1"));
-    assert_eq!(
-        resolve(&builder.open(), &tag("v1")).unwrap_err().kind(),
-        ErrorKind::Ambiguous
-    );
+    assert_eq!(resolve(&builder.open(), &tag("v1")).unwrap_err().kind(), ErrorKind::Ambiguous);
 }
 
 #[test]
 fn without_tag_or_digest_the_only_manifest_is_meant_else_latest() {
     let mut builder = Builder::new();
     let (one, two) = (builder.image("one"), builder.image("two"));
-    assert_eq!(
-        resolve(&builder.open(), &Selector::Only).unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap_err().kind(), ErrorKind::NotFound);
     builder.name(&one, OCI_MANIFEST, Some("v1"));
     builder.name(&one, OCI_MANIFEST, Some("v1.0"));
     assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), one);
     builder.name(&two, OCI_MANIFEST, None);
-    assert_eq!(
-        resolve(&builder.open(), &Selector::Only).unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap_err().kind(), ErrorKind::NotFound);
     builder.name(&two, OCI_MANIFEST, Some("latest"));
     assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), two);
 }
@@ -243,17 +187,8 @@ fn a_manifest_has_the_type_that_the_index_or_else_the_document_declares() {
         let raw = run(layout.manifest_unverified(&Selector::Digest(digest.clone()))).unwrap();
         assert_eq!(raw.media_type.as_ref().map(|found| found.as_str()), expected);
     }
-    assert_eq!(
-        run(layout.resolve(&Selector::Digest(unnamed.clone())))
-            .unwrap()
-            .media_type
-            .as_str(),
-        OCI_INDEX
-    );
-    assert_eq!(
-        resolve(&layout, &Selector::Digest(absent())).unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
+    assert_eq!(run(layout.resolve(&Selector::Digest(unnamed.clone()))).unwrap().media_type.as_str(), OCI_INDEX);
+    assert_eq!(resolve(&layout, &Selector::Digest(absent())).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -265,12 +200,7 @@ fn a_document_above_the_limit_is_refused() {
     let error = run(layout.clone().max_document(1000).manifest_unverified(&tag("large"))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(run(layout.manifest_unverified(&tag("large"))).is_ok());
-    assert_eq!(
-        run(layout.max_document(10).resolve(&Selector::Only))
-            .unwrap_err()
-            .kind(),
-        ErrorKind::TooLarge
-    );
+    assert_eq!(run(layout.max_document(10).resolve(&Selector::Only)).unwrap_err().kind(), ErrorKind::TooLarge);
 }
 
 #[test]
@@ -289,10 +219,7 @@ fn windows_are_given_exactly() {
         (u64::MAX - 1..u64::MAX, size..size),
     ] {
         let chunks = read(&layout, &digest, window.clone()).unwrap();
-        assert!(
-            chunks.iter().all(|chunk| (1..=CHUNK).contains(&chunk.len())),
-            "{window:?}"
-        );
+        assert!(chunks.iter().all(|chunk| (1..=CHUNK).contains(&chunk.len())), "{window:?}");
         assert_eq!(chunks.concat(), bytes[expected], "{window:?}");
     }
     let body = run(layout.open_unverified(&Content { digest, size: None }, Ask::default().window(9..12))).unwrap();
@@ -306,15 +233,9 @@ fn what_is_read_whole_is_verified() {
     let (sound, broken) = (builder.blob(b"sound"), builder.blob(b"whole"));
     std::fs::write(builder.path(&broken), b"wrong").unwrap();
     let layout = builder.open();
-    let content = |digest: &Digest| Content {
-        digest: digest.clone(),
-        size: Some(5),
-    };
+    let content = |digest: &Digest| Content { digest: digest.clone(), size: Some(5) };
     assert_eq!(run(layout.read(&content(&sound), 5)).unwrap(), "sound");
-    assert_eq!(
-        run(layout.read(&content(&broken), 5)).unwrap_err().kind(),
-        ErrorKind::Mismatch
-    );
+    assert_eq!(run(layout.read(&content(&broken), 5)).unwrap_err().kind(), ErrorKind::Mismatch);
 }
 
 #[test]
@@ -333,17 +254,11 @@ fn a_file_that_becomes_shorter_ends_in_an_error() {
 #[test]
 fn an_endpoint_to_be_avoided_is_not_read() {
     let builder = Builder::new();
-    let content = Content {
-        digest: builder.blob(b"x"),
-        size: None,
-    };
+    let content = Content { digest: builder.blob(b"x"), size: None };
     let layout = builder.open();
     let mut ask = Ask::default();
     ask.avoid.push(EndpointId::from(&layout));
-    assert_eq!(
-        run(layout.open_unverified(&content, ask)).unwrap_err().kind(),
-        ErrorKind::Unavailable
-    );
+    assert_eq!(run(layout.open_unverified(&content, ask)).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[test]
@@ -392,10 +307,7 @@ fn nest(builder: &Builder, child: &Digest) -> Digest {
 fn referrers_are_found_in_nested_indexes_and_filtered_by_type() {
     let mut builder = Builder::new();
     let subject = builder.image("subject");
-    let (sbom, signature) = (
-        referrer(&builder, &subject, "a/sbom"),
-        referrer(&builder, &subject, "a/signature"),
-    );
+    let (sbom, signature) = (referrer(&builder, &subject, "a/sbom"), referrer(&builder, &subject, "a/signature"));
     let other = referrer(&builder, &absent(), "a/sbom");
     let nested = nest(&builder, &nest(&builder, &signature));
     let text = builder.blob(b"no manifest");
@@ -409,10 +321,7 @@ fn referrers_are_found_in_nested_indexes_and_filtered_by_type() {
     assert_eq!(digests(Some("a/signature")), [signature]);
     assert_eq!(digests(Some("a/other")), []);
     let found = &list(Some("a/sbom"))[0];
-    assert_eq!(
-        (found.media_type.as_str(), found.annotations["of"].as_str()),
-        (OCI_MANIFEST, "a/sbom")
-    );
+    assert_eq!((found.media_type.as_str(), found.annotations["of"].as_str()), (OCI_MANIFEST, "a/sbom"));
 }
 
 #[test]

@@ -29,13 +29,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(layout: Layout, subject: Digest, artifact_type: Option<String>) -> Self {
-        Self {
-            layout,
-            subject,
-            artifact_type,
-            waiting: None,
-            seen: HashSet::new(),
-        }
+        Self { layout, subject, artifact_type, waiting: None, seen: HashSet::new() }
     }
 
     /// Walks on to the next referrer; blocks.
@@ -51,10 +45,7 @@ impl Walk {
             if let Ok(Manifest::Index(index)) = document.parse() {
                 self.expect(&index, depth + 1)?;
             }
-            if let Some(referrer) = document
-                .referrer_of(&self.subject)
-                .filter(|found| self.is_wanted(found))
-            {
+            if let Some(referrer) = document.referrer_of(&self.subject).filter(|found| self.is_wanted(found)) {
                 return Ok(Some(referrer));
             }
         }
@@ -96,10 +87,6 @@ impl Walk {
     }
 
     fn too_large(&self, reason: &str) -> Error {
-        Error::new(
-            ErrorKind::TooLarge,
-            format!("cannot list the referrers in {}", self.layout),
-        )
-        .caused_by(reason)
+        Error::new(ErrorKind::TooLarge, format!("cannot list the referrers in {}", self.layout)).caused_by(reason)
     }
 }

@@ -132,7 +132,10 @@ impl Api {
             Step::Authenticate => self.authenticate(request, travel, answer, terms).await?,
             Step::Follow => self.follow(request, travel, &answer)?,
             Step::Return => {
-                tracing::info!(status = answer.status.as_u16(), "the redirect's target refused: asking for a fresh one");
+                tracing::info!(
+                    status = answer.status.as_u16(),
+                    "the redirect's target refused: asking for a fresh one"
+                );
                 travel.journey.give_up_target();
             }
             Step::Retry => {
@@ -151,13 +154,7 @@ impl Api {
         Ok(None)
     }
 
-    async fn recover(
-        &self,
-        request: &Request,
-        travel: &mut Travel,
-        failure: Failure,
-        terms: Terms<'_>,
-    ) -> Result<()> {
+    async fn recover(&self, request: &Request, travel: &mut Travel, failure: Failure, terms: Terms<'_>) -> Result<()> {
         let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
         let url = travel.journey.url();
         let host = SafeUrl::from(url.clone()).authority();
@@ -234,9 +231,8 @@ impl Api {
 
     fn follow(&self, request: &Request, travel: &mut Travel, answer: &Answer) -> Result<()> {
         let from = travel.journey.url();
-        let next = target(from, &answer.headers).map_err(|error| {
-            self.misled(request, travel, "it is redirected to nowhere").caused_by(error)
-        })?;
+        let next = target(from, &answer.headers)
+            .map_err(|error| self.misled(request, travel, "it is redirected to nowhere").caused_by(error))?;
         if !same_origin(from, &next) || !travel.journey.is_home() {
             check(&next, from, &self.bounds()).map_err(|refusal| {
                 let shown = SafeUrl::from(next.clone());
@@ -330,7 +326,8 @@ impl Api {
     /// Adds what would help against a refusal.
     fn advise(&self, error: Error, body: &[u8], url: &Url) -> Error {
         let text = String::from_utf8_lossy(body);
-        let wants_tls = text.contains("HTTP request to an HTTPS server") || text.contains("plain HTTP request was sent");
+        let wants_tls =
+            text.contains("HTTP request to an HTTPS server") || text.contains("plain HTTP request was sent");
         if error.context().status == Some(400) && url.scheme() == "http" && wants_tls {
             return error.advise(Advice::SpeakTls);
         }
@@ -372,11 +369,10 @@ pub(super) async fn collect(mut chunks: Chunks, limit: u64) -> Result<Option<Byt
 fn come_back_in(error: Error, wait: Duration) -> Error {
     let seconds = wait.as_secs();
     let kind = error.kind();
-    Error::new(kind, format!("{error}, and asks to come back in {seconds} s"))
-        .with(|context| {
-            *context = error.context().clone();
-            context.retry_after = Some(wait);
-        })
+    Error::new(kind, format!("{error}, and asks to come back in {seconds} s")).with(|context| {
+        *context = error.context().clone();
+        context.retry_after = Some(wait);
+    })
 }
 
 fn allow_hint(error: Error, refusal: &UrlRefusal) -> Error {

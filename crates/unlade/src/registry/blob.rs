@@ -33,11 +33,12 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
         },
     };
     let placed = place(reply.answer.status, &reply.answer.headers, blob, &ask.window);
-    let (window, total) = placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
-        error
-            .making(format!("cannot {}", request.what))
-            .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
-    })?;
+    let (window, total) =
+        placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
+            error
+                .making(format!("cannot {}", request.what))
+                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
+        })?;
     let origin = EndpointId::new(&api.repository.registry().authority());
     Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
 }
@@ -116,7 +117,9 @@ fn check_size(blob: &Content, total: Option<u64>) -> Result<()> {
 }
 
 fn length(headers: &HeaderMap) -> Result<Option<u64>> {
-    let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let Some(value) = headers.get(CONTENT_LENGTH) else {
+        return Ok(None);
+    };
     let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
     parsed.map(Some).ok_or_else(|| Error::new(ErrorKind::PeerMisbehaved, "the answer's length is no number"))
 }

@@ -22,13 +22,17 @@ struct Page {
 }
 
 /// Returns tags that are nearly the one given: one page, one try, no error.
-pub(super) async fn near(api: &Api, wanted: &str, terms: Terms<'_>) -> Vec<String> {
+pub(super) async fn near(api: &Api, wanted: &str) -> Vec<String> {
     let budget = Budget::new(Policy::default().with_retries(0), None);
-    let terms = Terms { budget: &budget, observer: &Blind, ..terms };
+    let terms = Terms { budget: &budget, observer: &Blind };
     let request = Request::new(format!("tags/list?n={MAX_TAGS}"), format!("list the tags of {}", api.repository));
-    let Ok((_, body)) = api.read(&request, MAX_PAGE, terms).await else { return Vec::new() };
+    let Ok((_, body)) = api.read(&request, MAX_PAGE, terms).await else {
+        return Vec::new();
+    };
     // A page that cannot be read suggests nothing.
-    let Ok(page) = serde_json::from_slice::<Page>(&body) else { return Vec::new() };
+    let Ok(page) = serde_json::from_slice::<Page>(&body) else {
+        return Vec::new();
+    };
     nearest(wanted, page.tags.unwrap_or_default())
 }
 

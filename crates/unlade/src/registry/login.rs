@@ -194,7 +194,9 @@ impl Login {
 
     /// Says why there was no login, where a login is what is missing.
     fn without_login(&self, error: Error) -> Error {
-        let Some((doubt, host)) = self.doubt() else { return error };
+        let Some((doubt, host)) = self.doubt() else {
+            return error;
+        };
         Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
             .with(|context| *context = error.context().clone())
             .advise(Advice::TrustRealm(host.clone()))
@@ -234,9 +236,8 @@ fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {
 
 fn realm(challenge: &Challenge) -> Result<Url> {
     let text = challenge.realm().unwrap_or_default();
-    Url::parse(text).map_err(|error| {
-        Error::new(ErrorKind::PeerMisbehaved, "the realm of the challenge is no URL").caused_by(error)
-    })
+    Url::parse(text)
+        .map_err(|error| Error::new(ErrorKind::PeerMisbehaved, "the realm of the challenge is no URL").caused_by(error))
 }
 
 fn forbidden(realm: &Url) -> Error {
@@ -339,7 +340,8 @@ async fn read(answer: Answer, at: &Url, api: &Api) -> Result<Token> {
 async fn refused(answer: Answer, at: &Url, api: &Api) -> Error {
     let status = answer.status;
     // A refusal whose words do not arrive is a refusal all the same.
-    let body = collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await.ok().flatten().unwrap_or_default();
+    let body =
+        collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await.ok().flatten().unwrap_or_default();
     let errors = api_error::parse(&body);
     let kind = match status.as_u16() {
         // OAuth2 says 400 for a refresh token that is no longer good (RFC 6749, section 5.2).

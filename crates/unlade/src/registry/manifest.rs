@@ -23,7 +23,7 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
     let outcome = api.read(&request, api.registries.config.manifest_limit, terms).await;
     let (reply, bytes) = match outcome {
         Ok(read) => read,
-        Err(error) => return Err(suggest(api, selector, error, terms).await),
+        Err(error) => return Err(suggest(api, selector, error).await),
     };
     if reply.answer.status.as_u16() != 200 {
         return Err(Error::new(
@@ -62,11 +62,12 @@ fn declared_digest(headers: &HeaderMap) -> Option<Digest> {
 }
 
 /// Names tags that are nearly the one that does not exist; best effort.
-async fn suggest(api: &Api, selector: &Selector, error: Error, terms: Terms<'_>) -> Error {
+async fn suggest(api: &Api, selector: &Selector, error: Error) -> Error {
     let Selector::Tag(tag) = selector else { return error };
-    if error.kind() != ErrorKind::NotFound || error.context().registry_errors.iter().any(|said| said.is("NAME_UNKNOWN")) {
+    if error.kind() != ErrorKind::NotFound || error.context().registry_errors.iter().any(|said| said.is("NAME_UNKNOWN"))
+    {
         return error;
     }
-    let near = listing::near(api, tag.as_str(), terms).await;
+    let near = listing::near(api, tag.as_str()).await;
     if near.is_empty() { error } else { error.advise(Advice::Near(near)) }
 }

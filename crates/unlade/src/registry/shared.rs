@@ -104,8 +104,8 @@ impl Registries {
         let registry = repository.registry();
         let scheme = if self.speaks_plainly(registry) { "http" } else { "https" };
         let text = format!("{scheme}://{}/v2/{}/", registry.api_authority(), repository.name());
-        text.parse().map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, format!("{registry} is no name of a host")).caused_by::<url::ParseError>(error)
+        Url::parse(&text).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("{registry} is no name of a host")).caused_by(error)
         })
     }
 

@@ -26,11 +26,7 @@ impl Budget {
     /// allows more in a row); without a known size, 10.
     pub fn new(policy: Policy, size: Option<u64>) -> Self {
         let most = u64::from(policy.retries).max(10 + size.unwrap_or(0) / policy.progress.max(1));
-        Self {
-            policy,
-            most,
-            state: Mutex::default(),
-        }
+        Self { policy, most, state: Mutex::default() }
     }
 
     /// Returns the policy it was made with.

@@ -58,11 +58,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number too large for the type is a wait too long for anyone.
-        return Some(
-            value
-                .parse()
-                .map_or(Duration::from_secs(u64::from(u32::MAX)), Duration::from_secs),
-        );
+        return Some(value.parse().map_or(Duration::from_secs(u64::from(u32::MAX)), Duration::from_secs));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or(Duration::ZERO))
@@ -88,16 +84,8 @@ mod tests {
             (Outcome::Status(429, None), Some(1), half),
             (Outcome::Status(429, Some(SECOND)), Some(1), Verdict::Again(SECOND)),
             (Outcome::Status(429, Some(SECOND)), None, Verdict::GiveUp),
-            (
-                Outcome::Status(429, Some(SECOND * 181)),
-                Some(1),
-                Verdict::TooLong(SECOND * 181),
-            ),
-            (
-                Outcome::Status(429, Some(SECOND * 181)),
-                None,
-                Verdict::TooLong(SECOND * 181),
-            ),
+            (Outcome::Status(429, Some(SECOND * 181)), Some(1), Verdict::TooLong(SECOND * 181)),
+            (Outcome::Status(429, Some(SECOND * 181)), None, Verdict::TooLong(SECOND * 181)),
             (Outcome::Status(500, None), Some(1), half),
             (Outcome::Status(501, None), Some(1), Verdict::GiveUp),
             (Outcome::Status(503, Some(Duration::ZERO)), Some(1), half),

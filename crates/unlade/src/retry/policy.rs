@@ -53,10 +53,8 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_cap() {
         let policy = Policy::default();
-        let ceilings: Vec<u128> = [1, 2, 3, 7, 8, 4_000_000_000]
-            .iter()
-            .map(|n| policy.ceiling(*n).as_millis())
-            .collect();
+        let ceilings: Vec<u128> =
+            [1, 2, 3, 7, 8, 4_000_000_000].iter().map(|n| policy.ceiling(*n).as_millis()).collect();
         assert_eq!(ceilings, [300, 600, 1200, 19_200, 30_000, 30_000]);
     }
 }

@@ -52,12 +52,7 @@ pub struct Ask {
 impl Ask {
     /// Asks for the whole blob, from its first byte on.
     pub fn whole(budget: Arc<Budget>, observer: Arc<dyn Observer>) -> Self {
-        Self {
-            window: 0..u64::MAX,
-            avoid: Vec::new(),
-            budget,
-            observer,
-        }
+        Self { window: 0..u64::MAX, avoid: Vec::new(), budget, observer }
     }
 
     /// Asks for a window of it instead.

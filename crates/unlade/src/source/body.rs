@@ -34,12 +34,7 @@ pub struct Body {
 impl Body {
     /// Describes bytes that begin at the window's start.
     pub fn new(window: Range<u64>, total: Option<u64>, origin: EndpointId, chunks: Chunks) -> Self {
-        Self {
-            window,
-            total,
-            origin,
-            chunks,
-        }
+        Self { window, total, origin, chunks }
     }
 }
 
@@ -64,11 +59,7 @@ impl VerifyingBody {
     /// Wraps the chunks of a whole blob.
     pub fn new(content: &Content, chunks: Chunks) -> Self {
         let ticket = Ticket::new();
-        Self {
-            chunks,
-            verifier: Verifier::begin(content, &ticket),
-            ticket,
-        }
+        Self { chunks, verifier: Verifier::begin(content, &ticket), ticket }
     }
 
     /// Returns the next bytes, which are not verified yet, or `None` at the end.
@@ -96,8 +87,6 @@ impl VerifyingBody {
 
 impl fmt::Debug for VerifyingBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingBody")
-            .field("verifier", &self.verifier)
-            .finish_non_exhaustive()
+        f.debug_struct("VerifyingBody").field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }

@@ -53,11 +53,7 @@ impl Document {
     /// [`ErrorKind::Malformed`] for what is no manifest, [`ErrorKind::Unsupported`] for schema 1.
     pub fn parse(&self) -> Result<Manifest> {
         Manifest::parse(&self.raw).map_err(|cause| {
-            let kind = if cause.is_unsupported() {
-                ErrorKind::Unsupported
-            } else {
-                ErrorKind::Malformed
-            };
+            let kind = if cause.is_unsupported() { ErrorKind::Unsupported } else { ErrorKind::Malformed };
             Error::new(kind, format!("the manifest {} cannot be used", self.digest)).caused_by(cause)
         })
     }
@@ -86,19 +82,14 @@ impl Document {
     fn describe(&self, manifest: Option<&Manifest>) -> Descriptor {
         let media_type = manifest.map(Manifest::media_type);
         // A document that is no manifest still has the type that it was declared as.
-        let media_type = media_type
-            .or_else(|| self.raw.media_type.clone())
-            .unwrap_or_else(MediaType::octet_stream);
+        let media_type = media_type.or_else(|| self.raw.media_type.clone()).unwrap_or_else(MediaType::octet_stream);
         Descriptor::new(media_type, self.digest.clone(), self.raw.bytes.len() as u64)
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document")
-            .field("digest", &self.digest)
-            .field("size", &self.raw.bytes.len())
-            .finish()
+        f.debug_struct("Document").field("digest", &self.digest).field("size", &self.raw.bytes.len()).finish()
     }
 }
 
@@ -120,19 +111,14 @@ mod tests {
     #[test]
     fn a_referrer_is_described_with_its_artifact_type_and_annotations() {
         let subject = verify::digest_of(Algorithm::Sha256, b"subject");
-        for (extra, expected) in [
-            (r#""artifactType":"a/sbom","#, "a/sbom"),
-            (r#""artifactType":"","#, "a/config"),
-            ("", "a/config"),
-        ] {
+        for (extra, expected) in
+            [(r#""artifactType":"a/sbom","#, "a/sbom"), (r#""artifactType":"","#, "a/config"), ("", "a/config")]
+        {
             let document = manifest(extra, &subject);
             let found = document.referrer_of(&subject).unwrap();
             assert_eq!(found.artifact_type.unwrap().as_str(), expected, "{extra}");
             assert_eq!(found.annotations["k"], "v");
-            assert_eq!(
-                (&found.digest, found.size),
-                (document.digest(), document.raw().bytes.len() as u64)
-            );
+            assert_eq!((&found.digest, found.size), (document.digest(), document.raw().bytes.len() as u64));
             assert!(found.media_type.is(crate::spec::media_type::OCI_MANIFEST));
         }
     }
@@ -142,10 +128,7 @@ mod tests {
         let subject = verify::digest_of(Algorithm::Sha256, b"subject");
         let other = verify::digest_of(Algorithm::Sha256, b"other");
         assert_eq!(manifest("", &subject).referrer_of(&other), None);
-        assert_eq!(
-            document(r#"{"schemaVersion":2,"manifests":[]}"#).referrer_of(&subject),
-            None
-        );
+        assert_eq!(document(r#"{"schemaVersion":2,"manifests":[]}"#).referrer_of(&subject), None);
         assert_eq!(document("no manifest").referrer_of(&subject), None);
     }
 }

@@ -34,12 +34,8 @@ pub trait SourceExt: Source {
     ///
     /// [`ErrorKind::TooLarge`] above the limit, before or while reading.
     async fn read(&self, blob: &Content, limit: u64) -> Result<Bytes> {
-        let too_large = || {
-            Error::new(
-                ErrorKind::TooLarge,
-                format!("{} in {self} is larger than {limit} bytes", blob.digest),
-            )
-        };
+        let too_large =
+            || Error::new(ErrorKind::TooLarge, format!("{} in {self} is larger than {limit} bytes", blob.digest));
         if blob.size.is_some_and(|size| size > limit) {
             return Err(too_large());
         }

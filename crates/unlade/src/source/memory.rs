@@ -41,10 +41,7 @@ impl Memory {
     pub fn insert(&self, bytes: impl Into<Bytes>) -> Content {
         let bytes = bytes.into();
         let digest = verify::digest_of(Algorithm::Sha256, &bytes);
-        let content = Content {
-            digest: digest.clone(),
-            size: Some(bytes.len() as u64),
-        };
+        let content = Content { digest: digest.clone(), size: Some(bytes.len() as u64) };
         self.contents().blobs.insert(digest, bytes);
         content
     }
@@ -81,11 +78,7 @@ impl Source for Memory {
         let window = ask.window.start.min(total)..ask.window.end.min(total);
         let range =
             usize::try_from(window.start).unwrap_or(usize::MAX)..usize::try_from(window.end).unwrap_or(usize::MAX);
-        let chunk = if range.is_empty() {
-            Bytes::new()
-        } else {
-            bytes.slice(range)
-        };
+        let chunk = if range.is_empty() { Bytes::new() } else { bytes.slice(range) };
         let chunks = stream::once(async move { Ok(chunk) }).boxed();
         Ok(Body::new(window, Some(total), EndpointId::new("memory"), chunks))
     }

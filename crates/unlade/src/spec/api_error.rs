@@ -55,35 +55,19 @@ pub fn parse(body: &[u8]) -> Vec<ApiError> {
     if let Some(Value::Array(errors)) = document.get("errors") {
         return errors.iter().take(MAX_ERRORS).filter_map(entry).collect();
     }
-    let code = document
-        .get("error")
-        .or_else(|| document.get("code"))
-        .map(words)
-        .unwrap_or_default();
+    let code = document.get("error").or_else(|| document.get("code")).map(words).unwrap_or_default();
     let message = ["error_description", "message", "details", "detail"]
         .iter()
         .find_map(|key| document.get(*key))
         .map(words)
         .unwrap_or_default();
-    if code.is_empty() && message.is_empty() {
-        Vec::new()
-    } else {
-        vec![ApiError {
-            code,
-            message,
-            detail: None,
-        }]
-    }
+    if code.is_empty() && message.is_empty() { Vec::new() } else { vec![ApiError { code, message, detail: None }] }
 }
 
 fn entry(value: &Value) -> Option<ApiError> {
     let code = value.get("code").map(words).unwrap_or_default();
     let message = value.get("message").map(words).unwrap_or_default();
-    let detail = value
-        .get("detail")
-        .filter(|detail| !detail.is_null())
-        .map(words)
-        .filter(|text| !text.is_empty());
+    let detail = value.get("detail").filter(|detail| !detail.is_null()).map(words).filter(|text| !text.is_empty());
     (!code.is_empty() || !message.is_empty() || detail.is_some()).then_some(ApiError { code, message, detail })
 }
 
@@ -109,23 +93,11 @@ mod tests {
                 r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"x"}}]}"#,
                 vec!["MANIFEST_UNKNOWN: manifest unknown"],
             ),
-            (
-                r#"{"errors":[{"code":"DENIED"},{"message":"no"},{}, 7]}"#,
-                vec!["DENIED", "no"],
-            ),
+            (r#"{"errors":[{"code":"DENIED"},{"message":"no"},{}, 7]}"#, vec!["DENIED", "no"]),
             (r#"{"errors":[{"code":404,"message":null}]}"#, vec!["404"]),
-            (
-                r#"{"error":"invalid_grant","error_description":"expired"}"#,
-                vec!["invalid_grant: expired"],
-            ),
-            (
-                r#"{"details":"incorrect username or password"}"#,
-                vec!["incorrect username or password"],
-            ),
-            (
-                r#"{"errors":[{"message":"\u001b[2Jgone\nreally"}]}"#,
-                vec!["[2Jgone really"],
-            ),
+            (r#"{"error":"invalid_grant","error_description":"expired"}"#, vec!["invalid_grant: expired"]),
+            (r#"{"details":"incorrect username or password"}"#, vec!["incorrect username or password"]),
+            (r#"{"errors":[{"message":"\u001b[2Jgone\nreally"}]}"#, vec!["[2Jgone really"]),
             ("<html>", vec![]),
             ("[]", vec![]),
             ("", vec![]),

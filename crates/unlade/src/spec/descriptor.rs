@@ -38,11 +38,7 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
     pub urls: Vec<String>,
     /// What the publisher says about it.
-    #[serde(
-        default,
-        skip_serializing_if = "Annotations::is_empty",
-        deserialize_with = "annotations"
-    )]
+    #[serde(default, skip_serializing_if = "Annotations::is_empty", deserialize_with = "annotations")]
     pub annotations: Annotations,
     /// The content itself, in base64, where it is small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,19 +89,13 @@ impl Descriptor {
         if data.len() as u64 / 4 * 3 > self.size.saturating_add(2) {
             return None;
         }
-        STANDARD
-            .decode(data)
-            .ok()
-            .filter(|bytes| bytes.len() as u64 == self.size)
+        STANDARD.decode(data).ok().filter(|bytes| bytes.len() as u64 == self.size)
     }
 }
 
 /// Content by its name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a digest and perhaps a size is all that names a blob"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a digest and perhaps a size is all that names a blob")]
 pub struct Content {
     /// The digest.
     pub digest: Digest,
@@ -115,10 +105,7 @@ pub struct Content {
 
 impl From<&Descriptor> for Content {
     fn from(descriptor: &Descriptor) -> Self {
-        Self {
-            digest: descriptor.digest.clone(),
-            size: Some(descriptor.size),
-        }
+        Self { digest: descriptor.digest.clone(), size: Some(descriptor.size) }
     }
 }
 
@@ -133,19 +120,13 @@ fn media_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MediaType, D
 /// Reads a list of texts; `null` is an empty one, and what is no text is left out.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let values = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(values
-        .into_iter()
-        .filter_map(|value| value.as_str().map(str::to_owned))
-        .collect())
+    Ok(values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect())
 }
 
 /// Reads annotations; `null` is none, and values that are no text are left out.
 pub(super) fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
     let values = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(values
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
-        .collect())
+    Ok(values.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect())
 }
 
 #[cfg(test)]
@@ -165,10 +146,7 @@ mod tests {
         );
         let descriptor: Descriptor = serde_json::from_str(&text).unwrap();
         assert_eq!(descriptor.annotation("k"), Some("v"));
-        assert_eq!(
-            serde_json::to_value(&descriptor).unwrap(),
-            serde_json::from_str::<Value>(&text).unwrap()
-        );
+        assert_eq!(serde_json::to_value(&descriptor).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
     }
 
     #[test]
@@ -187,10 +165,7 @@ mod tests {
 
     #[test]
     fn inline_content_must_have_the_size_promised() {
-        assert_eq!(
-            parse(r#""size":2,"data":"e30=""#).unwrap().inline().as_deref(),
-            Some(b"{}".as_slice())
-        );
+        assert_eq!(parse(r#""size":2,"data":"e30=""#).unwrap().inline().as_deref(), Some(b"{}".as_slice()));
         assert_eq!(parse(r#""size":3,"data":"e30=""#).unwrap().inline(), None);
         assert_eq!(parse(r#""size":2,"data":"e30=e30=e30=""#).unwrap().inline(), None);
         assert_eq!(parse(r#""size":2,"data":"!!""#).unwrap().inline(), None);

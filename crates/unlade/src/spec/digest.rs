@@ -105,10 +105,7 @@ impl Digest {
                 hex.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
             }
         }
-        Ok(Self {
-            algorithm,
-            hex: hex.into(),
-        })
+        Ok(Self { algorithm, hex: hex.into() })
     }
 
     /// Returns the algorithm.
@@ -124,15 +121,7 @@ impl Digest {
 
 fn check_length(algorithm: Algorithm, found: usize) -> Result<(), DigestError> {
     let expected = algorithm.size() * 2;
-    if found == expected {
-        Ok(())
-    } else {
-        Err(DigestError::WrongLength {
-            algorithm,
-            expected,
-            found,
-        })
-    }
+    if found == expected { Ok(()) } else { Err(DigestError::WrongLength { algorithm, expected, found }) }
 }
 
 impl FromStr for Digest {
@@ -146,10 +135,7 @@ impl FromStr for Digest {
             return Err(DigestError::NotHex(name.len() + 1 + offset));
         }
         check_length(algorithm, hex.len())?;
-        Ok(Self {
-            algorithm,
-            hex: hex.into(),
-        })
+        Ok(Self { algorithm, hex: hex.into() })
     }
 }
 
@@ -197,11 +183,7 @@ mod tests {
             (format!("sha256:{hex}\n"), DigestError::NotHex(71)),
             (
                 "sha256:abc".to_owned(),
-                DigestError::WrongLength {
-                    algorithm: Algorithm::Sha256,
-                    expected: 64,
-                    found: 3,
-                },
+                DigestError::WrongLength { algorithm: Algorithm::Sha256, expected: 64, found: 3 },
             ),
         ] {
             assert_eq!(text.parse::<Digest>().unwrap_err(), expected, "{text}");

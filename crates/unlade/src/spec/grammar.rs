@@ -112,36 +112,24 @@ pub(super) fn authority(text: &str, base: usize) -> Result<(String, Option<u16>)
     let (host, port) = if text.starts_with('[') {
         let end = text.find(']').ok_or((Reason::Host, base))?;
         let address = &text[1..end];
-        address
-            .parse::<std::net::Ipv6Addr>()
-            .map_err(|_| (Reason::Host, base + 1))?;
+        address.parse::<std::net::Ipv6Addr>().map_err(|_| (Reason::Host, base + 1))?;
         match &text[end + 1..] {
             "" => (&text[..=end], None),
-            rest => (
-                &text[..=end],
-                Some(rest.strip_prefix(':').ok_or((Reason::Host, base + end + 1))?),
-            ),
+            rest => (&text[..=end], Some(rest.strip_prefix(':').ok_or((Reason::Host, base + end + 1))?)),
         }
     } else {
-        let (host, port) = text
-            .split_once(':')
-            .map_or((text, None), |(host, port)| (host, Some(port)));
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
         domain(host, base)?;
         (host, port)
     };
-    let port = port
-        .map(|port| self::port(port).ok_or((Reason::Port, base + host.len() + 1)))
-        .transpose()?;
+    let port = port.map(|port| self::port(port).ok_or((Reason::Port, base + host.len() + 1))).transpose()?;
     Ok((host.to_ascii_lowercase(), port))
 }
 
 fn domain(text: &str, base: usize) -> Result<(), Fault> {
     let mut offset = base;
     for label in text.split('.') {
-        if let Some(bad) = label
-            .bytes()
-            .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
-        {
+        if let Some(bad) = label.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'-') {
             return Err((Reason::Host, offset + bad));
         }
         if label.is_empty() || label.starts_with('-') || label.ends_with('-') {

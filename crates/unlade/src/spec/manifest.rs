@@ -25,10 +25,7 @@ pub struct RawManifest {
 impl RawManifest {
     /// Puts the bytes and their declared type together.
     pub fn new(media_type: Option<MediaType>, bytes: impl Into<Bytes>) -> Self {
-        Self {
-            media_type,
-            bytes: bytes.into(),
-        }
+        Self { media_type, bytes: bytes.into() }
     }
 }
 

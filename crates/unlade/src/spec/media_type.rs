@@ -80,10 +80,7 @@ impl MediaType {
 
     /// Returns the value of a parameter, without its quotes; the name is compared without case.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        parameters(&self.0)
-            .into_iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        parameters(&self.0).into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
@@ -161,19 +158,14 @@ mod tests {
 
     #[test]
     fn takes_media_types_apart() {
-        let odd: MediaType = r#"Application/Vnd.X+Zstd ; Charset="a;\"b" ;compression=gzip; flag"#
-            .parse()
-            .unwrap();
+        let odd: MediaType = r#"Application/Vnd.X+Zstd ; Charset="a;\"b" ;compression=gzip; flag"#.parse().unwrap();
         assert_eq!(odd.essence(), "application/vnd.x+zstd");
         assert_eq!(odd.suffix(), Some("Zstd"));
         assert_eq!(odd.parameter("charset").as_deref(), Some("a;\"b"));
         assert_eq!(odd.parameter("COMPRESSION").as_deref(), Some("gzip"));
         assert_eq!(odd.parameter("flag"), None);
         let empty: MediaType = "".parse().unwrap();
-        assert_eq!(
-            (empty.essence().as_str(), empty.suffix(), empty.parameter("x")),
-            ("", None, None)
-        );
+        assert_eq!((empty.essence().as_str(), empty.suffix(), empty.parameter("x")), ("", None, None));
     }
 
     #[test]

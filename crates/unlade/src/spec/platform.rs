@@ -23,11 +23,7 @@ pub struct Platform {
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "text")]
     pub variant: String,
     /// The version of the operating system.
-    #[serde(
-        rename = "os.version",
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "text"
-    )]
+    #[serde(rename = "os.version", skip_serializing_if = "String::is_empty", deserialize_with = "text")]
     pub os_version: String,
     /// What the operating system must be able to do.
     #[serde(
@@ -51,17 +47,9 @@ impl Platform {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let os = if self.os.is_empty() { "*" } else { &self.os };
-        let architecture = if self.architecture.is_empty() {
-            "*"
-        } else {
-            &self.architecture
-        };
+        let architecture = if self.architecture.is_empty() { "*" } else { &self.architecture };
         write!(f, "{os}/{architecture}")?;
-        if self.variant.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "/{}", self.variant)
-        }
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
     }
 }
 
@@ -126,10 +114,7 @@ impl FromStr for PlatformSpec {
     fn from_str(text: &str) -> Result<Self, PlatformError> {
         let parts: Vec<&str> = text.split('/').collect();
         let well_formed = |part: &&str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
         if !parts.iter().all(well_formed) {
             return Err(PlatformError);
@@ -175,20 +160,12 @@ mod tests {
     use super::*;
 
     fn platform(os: &str, architecture: &str, variant: &str) -> Platform {
-        Platform {
-            os: os.into(),
-            architecture: architecture.into(),
-            variant: variant.into(),
-            ..Platform::default()
-        }
+        Platform { os: os.into(), architecture: architecture.into(), variant: variant.into(), ..Platform::default() }
     }
 
     #[test]
     fn the_table_of_matches() {
-        let arch = |name: &str| PlatformSpec {
-            architecture: Some(name.into()),
-            ..PlatformSpec::default()
-        };
+        let arch = |name: &str| PlatformSpec { architecture: Some(name.into()), ..PlatformSpec::default() };
         for (asked, found, expected) in [
             (PlatformSpec::default(), platform("linux", "amd64", ""), true),
             (arch("x86_64"), platform("linux", "amd64", ""), true),
@@ -197,11 +174,7 @@ mod tests {
             (arch("arm"), platform("linux", "arm64", ""), false),
             (arch("amd64"), platform("linux", "", ""), true),
             ("linux/arm64".parse().unwrap(), platform("qemu", "arm64", ""), false),
-            (
-                "linux/arm64/v8".parse().unwrap(),
-                platform("linux", "arm64", "v8"),
-                true,
-            ),
+            ("linux/arm64/v8".parse().unwrap(), platform("linux", "arm64", "v8"), true),
             ("linux/arm64/v8".parse().unwrap(), platform("linux", "arm64", ""), false),
         ] {
             assert_eq!(asked.matches(&found), expected, "{asked} {found}");
@@ -220,10 +193,7 @@ mod tests {
         let text = r#"{"architecture":"amd64","os":"windows","os.version":"10.0","os.features":["win32k"],"x":1}"#;
         let platform: Platform = serde_json::from_str(text).unwrap();
         assert_eq!(platform.os_version, "10.0");
-        assert_eq!(
-            serde_json::to_value(&platform).unwrap(),
-            serde_json::from_str::<Value>(text).unwrap()
-        );
+        assert_eq!(serde_json::to_value(&platform).unwrap(), serde_json::from_str::<Value>(text).unwrap());
     }
 
     #[test]

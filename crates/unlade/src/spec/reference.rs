@@ -104,11 +104,7 @@ impl Reference {
 
     /// Writes the reference with a digest instead of a tag.
     pub fn pinned(&self, digest: &Digest) -> String {
-        let pinned = Self {
-            place: self.place.clone(),
-            tag: None,
-            digest: Some(digest.clone()),
-        };
+        let pinned = Self { place: self.place.clone(), tag: None, digest: Some(digest.clone()) };
         pinned.to_string()
     }
 }
@@ -118,10 +114,7 @@ impl Place {
         let (Self::Archive(path) | Self::Layout(path)) = self else {
             return false;
         };
-        path.to_string_lossy()
-            .rsplit('/')
-            .next()
-            .is_some_and(|last| last.contains(':'))
+        path.to_string_lossy().rsplit('/').next().is_some_and(|last| last.contains(':'))
     }
 }
 
@@ -160,11 +153,7 @@ impl Registry {
 
     /// Returns host and port that requests go to: Docker Hub's are not those of its name.
     pub fn api_authority(&self) -> String {
-        if self.is_docker_hub() {
-            "registry-1.docker.io".to_owned()
-        } else {
-            self.authority()
-        }
+        if self.is_docker_hub() { "registry-1.docker.io".to_owned() } else { self.authority() }
     }
 
     /// Says whether the host is on this machine by its name.
@@ -206,10 +195,7 @@ impl ReferenceError {
 fn echo(text: &str, offset: usize) -> (String, usize) {
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find('/').map_or(text.len(), |at| start + at);
-    let login = text[start..end]
-        .rfind('@')
-        .map(|at| start + at)
-        .filter(|at| !is_digest_like(&text[at + 1..]));
+    let login = text[start..end].rfind('@').map(|at| start + at).filter(|at| !is_digest_like(&text[at + 1..]));
     let (head, tail, tail_at) = match login {
         Some(at) => (format!("{}***", &text[..start]), &text[at..], at),
         None => (String::new(), text, 0),
@@ -221,9 +207,7 @@ fn echo(text: &str, offset: usize) -> (String, usize) {
 }
 
 fn is_digest_like(text: &str) -> bool {
-    ["sha256:", "sha384:", "sha512:"]
-        .iter()
-        .any(|algorithm| text.starts_with(algorithm))
+    ["sha256:", "sha384:", "sha512:"].iter().any(|algorithm| text.starts_with(algorithm))
 }
 
 impl FromStr for Reference {
@@ -282,17 +266,11 @@ fn registry(text: &str, base: usize, naming: Naming) -> Result<Reference, Fault>
         .filter(|at| named.rfind('/').is_none_or(|slash| *at > slash) && (slash.is_some() || naming == Naming::Docker));
     let (path, tag) = split_tag(named, base, colon, digest.is_some())?;
     let repository = repository(path, base, naming)?;
-    Ok(Reference {
-        place: Place::Registry(repository),
-        tag,
-        digest,
-    })
+    Ok(Reference { place: Place::Registry(repository), tag, digest })
 }
 
 fn repository(path: &str, base: usize, naming: Naming) -> Result<Repository, Fault> {
-    let (first, rest) = path
-        .split_once('/')
-        .map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
     if naming == Naming::HostFirst || (rest.is_some() && looks_like_host(first)) {
         let (host, port) = grammar::authority(first, base)?;
         let rest = rest.ok_or((Reason::NoRepository, base + path.len()))?;
@@ -300,35 +278,16 @@ fn repository(path: &str, base: usize, naming: Naming) -> Result<Repository, Fau
         return Ok(on_hub_or_not(Registry { host, port }, rest));
     }
     grammar::name(path, base)?;
-    Ok(on_hub_or_not(
-        Registry {
-            host: DOCKER_HUB.to_owned(),
-            port: None,
-        },
-        path,
-    ))
+    Ok(on_hub_or_not(Registry { host: DOCKER_HUB.to_owned(), port: None }, path))
 }
 
 /// Docker Hub goes by one name, and its official images live in `library/`.
 fn on_hub_or_not(registry: Registry, name: &str) -> Repository {
     if !registry.is_docker_hub() {
-        return Repository {
-            registry,
-            name: name.to_owned(),
-        };
+        return Repository { registry, name: name.to_owned() };
     }
-    let name = if name.contains('/') {
-        name.to_owned()
-    } else {
-        format!("library/{name}")
-    };
-    Repository {
-        registry: Registry {
-            host: DOCKER_HUB.to_owned(),
-            port: None,
-        },
-        name,
-    }
+    let name = if name.contains('/') { name.to_owned() } else { format!("library/{name}") };
+    Repository { registry: Registry { host: DOCKER_HUB.to_owned(), port: None }, name }
 }
 
 fn looks_like_host(first: &str) -> bool {
@@ -338,28 +297,18 @@ fn looks_like_host(first: &str) -> bool {
 fn layout(text: &str, base: usize, place: fn(PathBuf) -> Place) -> Result<Reference, Fault> {
     let at = text.rfind('@').filter(|at| is_digest_like(&text[at + 1..]));
     let (named, digest) = split_digest(text, base, at)?;
-    let colon = named
-        .rfind(':')
-        .filter(|at| named.rfind('/').is_none_or(|slash| *at > slash));
+    let colon = named.rfind(':').filter(|at| named.rfind('/').is_none_or(|slash| *at > slash));
     let (path, tag) = split_tag(named, base, colon, digest.is_some())?;
     if path.is_empty() {
         return Err((Reason::NoPath, base));
     }
-    Ok(Reference {
-        place: place(PathBuf::from(path)),
-        tag,
-        digest,
-    })
+    Ok(Reference { place: place(PathBuf::from(path)), tag, digest })
 }
 
 fn split_digest(text: &str, base: usize, at: Option<usize>) -> Result<(&str, Option<Digest>), Fault> {
     let Some(at) = at else { return Ok((text, None)) };
     let digest = text[at + 1..].parse().map_err(|error| {
-        let inside = if let super::digest::DigestError::NotHex(offset) = error {
-            offset
-        } else {
-            0
-        };
+        let inside = if let super::digest::DigestError::NotHex(offset) = error { offset } else { 0 };
         (Reason::Digest(error), base + at + 1 + inside)
     })?;
     Ok((&text[..at], Some(digest)))
@@ -392,15 +341,8 @@ impl FromStr for Repository {
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let reference: Reference = text.parse()?;
         match reference {
-            Reference {
-                place: Place::Registry(repository),
-                tag: None,
-                digest: None,
-            } => Ok(repository),
-            _ => Err(ReferenceError::new(
-                text,
-                (Reason::Name, text.rfind([':', '@']).unwrap_or(0)),
-            )),
+            Reference { place: Place::Registry(repository), tag: None, digest: None } => Ok(repository),
+            _ => Err(ReferenceError::new(text, (Reason::Name, text.rfind([':', '@']).unwrap_or(0)))),
         }
     }
 }

@@ -40,9 +40,7 @@ impl SafeUrl {
             Some(host) => host.to_string(),
             None => String::new(),
         };
-        self.0
-            .port()
-            .map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+        self.0.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
     }
 }
 
@@ -102,15 +100,9 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         for (url, expected) in [
-            (
-                "https://r.example/v2/a/tags/list?n=5&last=b",
-                "https://r.example/v2/a/tags/list?n=5&last=b",
-            ),
+            ("https://r.example/v2/a/tags/list?n=5&last=b", "https://r.example/v2/a/tags/list?n=5&last=b"),
             ("https://me:secret@r.example:8443/x", "https://***@r.example:8443/x"),
-            (
-                "https://r.example/x?X-Amz-Signature=secret&n=1",
-                "https://r.example/x?X-Amz-Signature=***&n=1",
-            ),
+            ("https://r.example/x?X-Amz-Signature=secret&n=1", "https://r.example/x?X-Amz-Signature=***&n=1"),
             ("https://r.example/x?secret", "https://r.example/x?***"),
             ("https://r.example/x#secret", "https://r.example/x#***"),
             ("http://[::1]:5000/v2/", "http://[::1]:5000/v2/"),

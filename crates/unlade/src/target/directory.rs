@@ -33,10 +33,7 @@ impl Directory {
         let shown = shown(&place.base);
         let descriptor = openat(CWD, shown, FLAGS, Mode::empty())
             .map_err(|error| Error::io(format!("cannot open the folder {}", shown.display()), error.into()))?;
-        let mut directory = Self {
-            descriptor,
-            path: place.base.clone(),
-        };
+        let mut directory = Self { descriptor, path: place.base.clone() };
         for folder in &place.folders {
             directory = directory.enter(folder, durability)?;
         }
@@ -58,10 +55,7 @@ impl Directory {
         match statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(Error::io(
-                format!("cannot look at {}", self.join(name).display()),
-                error.into(),
-            )),
+            Err(error) => Err(Error::io(format!("cannot look at {}", self.join(name).display()), error.into())),
         }
     }
 
@@ -92,10 +86,7 @@ impl Directory {
                     FileType::Directory => String::new(),
                     other => format!(", which is {}", describe(other)),
                 };
-                Err(Error::io(
-                    format!("cannot enter the folder {}{why}", path.display()),
-                    error.into(),
-                ))
+                Err(Error::io(format!("cannot enter the folder {}{why}", path.display()), error.into()))
             }
         }
     }
@@ -142,19 +133,13 @@ pub(super) fn describe(kind: FileType) -> &'static str {
 }
 
 fn shown(path: &Path) -> &Path {
-    if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    }
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
 /// Makes a folder and all those above it that are missing, and makes their names durable.
 fn make_all(path: &Path, durability: Durability) -> Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        .collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
         make_one(folder, durability)
             .map_err(|error| Error::io(format!("cannot make the folder {}", folder.display()), error))?;

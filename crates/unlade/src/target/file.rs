@@ -123,14 +123,7 @@ enum Verdict {
 impl FileTarget {
     /// Makes a target of a place, which is not touched before `prepare`.
     pub fn new(place: Place, options: FileOptions) -> Self {
-        Self {
-            place,
-            options,
-            ticket: Ticket::new(),
-            observer: Arc::new(Blind),
-            offer: Offer::Any,
-            state: State::Idle,
-        }
+        Self { place, options, ticket: Ticket::new(), observer: Arc::new(Blind), offer: Offer::Any, state: State::Idle }
     }
 
     fn replace(&self) -> Replace {
@@ -142,10 +135,7 @@ impl FileTarget {
 
     /// Looks at what has the final name, and opens it if it could be the blob.
     fn inspect(&self, directory: &Directory) -> Result<Option<(File, Stat)>> {
-        let occupant = directory
-            .look(&self.place.name)?
-            .as_ref()
-            .map_or(Occupant::Nobody, occupant);
+        let occupant = directory.look(&self.place.name)?.as_ref().map_or(Occupant::Nobody, occupant);
         match judge(occupant, self.offer, self.replace()) {
             Verdict::Fill => Ok(None),
             Verdict::Offer => self.open(directory),
@@ -181,10 +171,7 @@ impl FileTarget {
         let path = self.place.path();
         reserve(partial.file(), job.output, partial.directory(), path, &job.cancel)?;
         let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
-        self.state = State::Filling {
-            partial,
-            pages: Arc::new(pages),
-        };
+        self.state = State::Filling { partial, pages: Arc::new(pages) };
         Ok(Room::Empty)
     }
 
@@ -258,10 +245,7 @@ impl Stage for FileTarget {
                 };
                 publication.publish(partial, verified.size)?;
                 let target = path.display().to_string();
-                self.observer.notice(&Event::Committed {
-                    target,
-                    digest: verified.digest.clone(),
-                });
+                self.observer.notice(&Event::Committed { target, digest: verified.digest.clone() });
                 Status::Downloaded
             }
             State::Offered(offered) => {
@@ -329,10 +313,7 @@ fn unchanged(now: &Stat, then: &Stat) -> bool {
 }
 
 fn unprepared(path: &Path) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        format!("cannot fill {}, for which no room was made", path.display()),
-    )
+    Error::new(ErrorKind::Io, format!("cannot fill {}, for which no room was made", path.display()))
 }
 
 #[cfg(test)]

@@ -30,12 +30,7 @@ pub(super) struct Patience<'a> {
 impl<'a> Patience<'a> {
     /// Begins to count.
     pub(super) fn new(job: &'a Job, target: &Path) -> Self {
-        Self {
-            job,
-            target: target.to_owned(),
-            deadline: Instant::now().checked_add(job.lock_wait),
-            told: false,
-        }
+        Self { job, target: target.to_owned(), deadline: Instant::now().checked_add(job.lock_wait), told: false }
     }
 
     /// Locks a file, waiting for whoever holds it.
@@ -70,10 +65,7 @@ impl<'a> Patience<'a> {
         let message = if self.job.lock_wait.is_zero() {
             format!("{holder} is filling {target}")
         } else {
-            format!(
-                "{holder} is filling {target}, and did not end within {:?}",
-                self.job.lock_wait
-            )
+            format!("{holder} is filling {target}, and did not end within {:?}", self.job.lock_wait)
         };
         Error::new(ErrorKind::Locked, message)
     }
@@ -98,9 +90,7 @@ impl<'a> Patience<'a> {
 
 /// Names the process that holds the lock of a file, as well as the system tells it.
 fn name_holder(file: &File) -> String {
-    let process = fstat(file)
-        .ok()
-        .and_then(|found| find_holder(&std::fs::read_to_string("/proc/locks").ok()?, &found));
+    let process = fstat(file).ok().and_then(|found| find_holder(&std::fs::read_to_string("/proc/locks").ok()?, &found));
     match process {
         Some(process) => format!("process {process}"),
         None => "another process".to_owned(),
@@ -129,22 +119,14 @@ mod tests {
     fn the_holder_is_the_one_that_does_not_wait() {
         let file = tempfile::tempfile().unwrap();
         let found = fstat(&file).unwrap();
-        let place = format!(
-            "{:02x}:{:02x}:{}",
-            major(found.st_dev),
-            minor(found.st_dev),
-            found.st_ino
-        );
+        let place = format!("{:02x}:{:02x}:{}", major(found.st_dev), minor(found.st_dev), found.st_ino);
         for (locks, expected) in [
             (format!("1: FLOCK  ADVISORY  WRITE 1234 {place} 0 EOF\n"), Some(1234)),
             (format!("1: POSIX  ADVISORY  WRITE 1234 {place} 0 EOF\n"), None),
             (format!("1: -> FLOCK  ADVISORY  WRITE 1234 {place} 0 EOF\n"), None),
             (format!("1: FLOCK  ADVISORY  WRITE -1 {place} 0 EOF\n"), None),
             (format!("1: FLOCK  ADVISORY  WRITE 0 {place} 0 EOF\n"), None),
-            (
-                format!("1: FLOCK ADVISORY WRITE 7 00:00:1 0 EOF\n2: FLOCK ADVISORY WRITE 8 {place} 0 EOF"),
-                Some(8),
-            ),
+            (format!("1: FLOCK ADVISORY WRITE 7 00:00:1 0 EOF\n2: FLOCK ADVISORY WRITE 8 {place} 0 EOF"), Some(8)),
             ("\n1:\n1: FLOCK\n\u{0}".to_owned(), None),
         ] {
             assert_eq!(find_holder(&locks, &found), expected, "{locks}");

@@ -27,12 +27,7 @@ enum State {
 impl FilePages {
     /// Opens the pages of a file that the user knows by the path.
     pub(super) fn new(file: Arc<File>, path: &Path, durability: Durability) -> Self {
-        Self {
-            file,
-            path: path.to_owned(),
-            durability,
-            state: RwLock::new(State::Open),
-        }
+        Self { file, path: path.to_owned(), durability, state: RwLock::new(State::Open) }
     }
 
     /// Waits for the writes that are under way, and lets no further ones begin.
@@ -58,10 +53,7 @@ impl Pages for FilePages {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self
-                .file
-                .read_at(&mut buffer[filled..], offset.saturating_add(filled as u64))
-            {
+            match self.file.read_at(&mut buffer[filled..], offset.saturating_add(filled as u64)) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -74,10 +66,9 @@ impl Pages for FilePages {
     fn sync_data(&self) -> Result<()> {
         match self.durability {
             Durability::NoSync => Ok(()),
-            Durability::Sync => self
-                .file
-                .sync_data()
-                .map_err(|error| Error::io(format!("cannot sync {}", self.path.display()), error)),
+            Durability::Sync => {
+                self.file.sync_data().map_err(|error| Error::io(format!("cannot sync {}", self.path.display()), error))
+            }
         }
     }
 }

@@ -82,14 +82,7 @@ impl Partial {
             return Err(refused(&path, &objection));
         }
         let directory = Arc::clone(directory);
-        Ok(Some(Self {
-            directory,
-            name,
-            path,
-            file: Arc::new(file),
-            found,
-            care: Care::Remove,
-        }))
+        Ok(Some(Self { directory, name, path, file: Arc::new(file), found, care: Care::Remove }))
     }
 
     /// Returns the open file, which holds the lock.
@@ -114,10 +107,7 @@ impl Partial {
 
     /// Says whether what a name stands for is this file.
     pub(super) fn is_at(&self, name: &OsStr) -> Result<bool> {
-        Ok(self
-            .directory
-            .look(name)?
-            .is_some_and(|named| same(&named, &self.found)))
+        Ok(self.directory.look(name)?.is_some_and(|named| same(&named, &self.found)))
     }
 
     /// Leaves the file where it is: it has its final name, or nothing can be done about it.
@@ -175,9 +165,7 @@ fn beginning(name: &[u8], room: usize) -> &[u8] {
 
 fn name_limit(directory: &Directory) -> usize {
     // Some file systems count characters, or say nothing: no name is longer than Linux takes.
-    let told = fstatvfs(directory)
-        .ok()
-        .and_then(|system| usize::try_from(system.f_namemax).ok());
+    let told = fstatvfs(directory).ok().and_then(|system| usize::try_from(system.f_namemax).ok());
     told.unwrap_or(MAX_NAME).clamp(MIN_NAME, MAX_NAME)
 }
 
@@ -186,12 +174,7 @@ fn name_limit(directory: &Directory) -> usize {
 /// Returns `None` if one that was there went away in between.
 fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Option<(File, Origin)>> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match openat(
-        directory,
-        name,
-        flags | OFlags::CREATE | OFlags::EXCL,
-        Mode::from_raw_mode(0o600),
-    ) {
+    match openat(directory, name, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o600)) {
         Ok(made) => return Ok(Some((made.into(), Origin::Made))),
         Err(Errno::EXIST) => {}
         Err(error) => {
@@ -242,10 +225,7 @@ fn objection(found: &Stat, origin: Origin) -> Option<String> {
 }
 
 fn refused(path: &Path, objection: &str) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        format!("cannot use {}, which {objection}", path.display()),
-    )
+    Error::new(ErrorKind::Io, format!("cannot use {}, which {objection}", path.display()))
 }
 
 fn unusable(path: &Path, error: Errno) -> Error {
@@ -260,15 +240,9 @@ mod tests {
 
     #[test]
     fn short_names_are_kept_whole() {
-        assert_eq!(
-            partial_name(OsStr::new("disk.img"), MAX_NAME),
-            ".disk.img.unlade-partial"
-        );
+        assert_eq!(partial_name(OsStr::new("disk.img"), MAX_NAME), ".disk.img.unlade-partial");
         let longest = "x".repeat(MAX_NAME - 1 - PARTIAL_SUFFIX.len());
-        assert_eq!(
-            partial_name(OsStr::new(&longest), MAX_NAME),
-            *format!(".{longest}.unlade-partial")
-        );
+        assert_eq!(partial_name(OsStr::new(&longest), MAX_NAME), *format!(".{longest}.unlade-partial"));
     }
 
     #[test]

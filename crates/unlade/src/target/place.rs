@@ -99,11 +99,8 @@ pub fn resolve(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
 
 fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace) -> Result<Place> {
     let Some(title) = title else {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "the layer has no title that could name its file",
-        )
-        .advise(Advice::NameOutput));
+        return Err(Error::new(ErrorKind::InvalidInput, "the layer has no title that could name its file")
+            .advise(Advice::NameOutput));
     };
     let title = Title::parse(title)?;
     Ok(Place {
@@ -120,9 +117,8 @@ fn existing(path: &Path) -> Result<Place> {
     if !is_link(path) {
         return file(path, path);
     }
-    let real = path
-        .canonicalize()
-        .map_err(|error| Error::io(format!("cannot follow the link {}", path.display()), error))?;
+    let real =
+        path.canonicalize().map_err(|error| Error::io(format!("cannot follow the link {}", path.display()), error))?;
     file(&real, path)
 }
 
@@ -142,25 +138,15 @@ fn is_link(path: &Path) -> bool {
 /// Makes the place of a file at `real` that the user knows as `path`.
 fn file(real: &Path, path: &Path) -> Result<Place> {
     let (Some(base), Some(name)) = (real.parent(), real.file_name()) else {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("the path \"{}\" names no file", path.display()),
-        )
-        .advise(Advice::NameOutput));
+        return Err(Error::new(ErrorKind::InvalidInput, format!("the path \"{}\" names no file", path.display()))
+            .advise(Advice::NameOutput));
     };
-    let opened = if base.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        base
-    };
+    let opened = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let folder = opened
         .canonicalize()
         .map_err(|error| Error::io(format!("cannot open the folder {}", opened.display()), error))?;
     if holds_devices(&folder) {
-        let message = format!(
-            "{} is no device, and a file there would fill the memory",
-            path.display()
-        );
+        let message = format!("{} is no device, and a file there would fill the memory", path.display());
         return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice));
     }
     Ok(Place {
@@ -184,9 +170,8 @@ fn names_folder(path: &Path) -> bool {
 }
 
 fn refuse_stream(path: &Path) -> Result<()> {
-    let is_descriptor = path
-        .parent()
-        .is_some_and(|parent| DESCRIPTOR_FOLDERS.iter().any(|folder| parent == Path::new(folder)));
+    let is_descriptor =
+        path.parent().is_some_and(|parent| DESCRIPTOR_FOLDERS.iter().any(|folder| parent == Path::new(folder)));
     if is_descriptor || STREAMS.iter().any(|stream| path == Path::new(stream)) {
         // Where it leads to a file, a new file of the same name is not what was opened.
         return Err(stream(path, "a stream"));
@@ -205,10 +190,7 @@ fn no_file(path: &Path, kind: FileType) -> Error {
 }
 
 fn stream(path: &Path, kind: &str) -> Error {
-    let message = format!(
-        "cannot replace {}, which is {kind}: `-o -` writes to standard output",
-        path.display()
-    );
+    let message = format!("cannot replace {}, which is {kind}: `-o -` writes to standard output", path.display());
     Error::new(ErrorKind::InvalidInput, message)
 }
 

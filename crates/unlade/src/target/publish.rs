@@ -45,10 +45,7 @@ impl Publication<'_> {
     ///
     /// Up to the renaming, what has the final name stays as it was, and the partial is removed.
     pub(super) fn publish(&self, mut partial: Partial, size: u64) -> Result<()> {
-        let mode = match self
-            .settle(&partial, size)
-            .and_then(|mode| self.rename(&partial).map(|()| mode))
-        {
+        let mode = match self.settle(&partial, size).and_then(|mode| self.rename(&partial).map(|()| mode)) {
             Ok(mode) => mode,
             Err(error) => {
                 // What went wrong first is what the caller must hear; a partial that stays is ours to the next run.
@@ -66,10 +63,7 @@ impl Publication<'_> {
         let found = fstat(file).map_err(|error| self.failed("look at the partial of", error))?;
         let length = length(&found);
         if length < size {
-            let message = format!(
-                "the partial of {} has {length} bytes where {size} are proven",
-                self.path.display()
-            );
+            let message = format!("the partial of {} has {length} bytes where {size} are proven", self.path.display());
             return Err(Error::new(ErrorKind::Io, message));
         }
         if length > size {
@@ -105,10 +99,7 @@ impl Publication<'_> {
     /// Does what is left once the file is visible.
     fn confirm(&self, partial: &Partial, mode: Mode) -> Result<()> {
         if !partial.is_at(self.name)? {
-            let message = format!(
-                "another program replaced {} while it was published",
-                self.path.display()
-            );
+            let message = format!("another program replaced {} while it was published", self.path.display());
             return Err(Error::new(ErrorKind::Io, message));
         }
         let done = || -> io::Result<()> {
@@ -123,10 +114,7 @@ impl Publication<'_> {
         };
         done().map_err(|error| {
             Error::io(
-                format!(
-                    "{} is published, but its name or mode may not survive a power cut",
-                    self.path.display()
-                ),
+                format!("{} is published, but its name or mode may not survive a power cut", self.path.display()),
                 error,
             )
         })
@@ -154,13 +142,7 @@ impl Publication<'_> {
     }
 
     fn failed(&self, step: &str, error: Errno) -> Error {
-        Error::io(
-            format!(
-                "cannot {step} {}; what was there before is untouched",
-                self.path.display()
-            ),
-            error.into(),
-        )
+        Error::io(format!("cannot {step} {}; what was there before is untouched", self.path.display()), error.into())
     }
 }
 
@@ -222,24 +204,14 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("disk.img");
         let place = resolve(Some(&path), None).unwrap();
-        let content = Content {
-            digest: digest_of(Algorithm::Sha256, b""),
-            size: None,
-        };
+        let content = Content { digest: digest_of(Algorithm::Sha256, b""), size: None };
         let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
         let directory = Arc::new(Directory::open(&place, Durability::NoSync).unwrap());
-        let open = || {
-            Partial::open(&directory, &place.name, &mut Patience::new(&job, &path))
-                .unwrap()
-                .unwrap()
-        };
+        let open = || Partial::open(&directory, &place.name, &mut Patience::new(&job, &path)).unwrap().unwrap();
 
         assert_eq!(link(&open(), &place.name), Ok(()));
         assert_eq!(link(&open(), &place.name), Err(Errno::EXIST));
-        let names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["disk.img"]);
     }
 

@@ -30,10 +30,7 @@ pub(super) fn reserve(
         return Ok(());
     };
     if let Some(free) = free(directory).filter(|free| *free < size) {
-        let message = format!(
-            "{} needs {size} bytes, and its file system has {free} left",
-            path.display()
-        );
+        let message = format!("{} needs {size} bytes, and its file system has {free} left", path.display());
         return Err(Error::new(ErrorKind::NoSpace, message).advise(Advice::FreeSpace(size)));
     }
     loop {

@@ -25,12 +25,7 @@ pub struct WriterTarget {
 impl WriterTarget {
     /// Wraps a writer, which messages call by the name.
     pub fn new(name: impl Into<String>, writer: Box<dyn Write + Send>) -> Self {
-        Self {
-            name: name.into(),
-            writer,
-            ticket: Ticket::new(),
-            observer: Arc::new(Blind),
-        }
+        Self { name: name.into(), writer, ticket: Ticket::new(), observer: Arc::new(Blind) }
     }
 
     fn fault(&self, error: std::io::Error) -> Error {
@@ -56,10 +51,7 @@ impl Stage for WriterTarget {
     fn publish(mut self: Box<Self>, proof: Proof) -> Result<Receipt> {
         let verified = proof.redeem(&self.ticket)?;
         self.flush()?;
-        self.observer.notice(&Event::Committed {
-            target: self.name.clone(),
-            digest: verified.digest.clone(),
-        });
+        self.observer.notice(&Event::Committed { target: self.name.clone(), digest: verified.digest.clone() });
         Ok(Receipt::new(None, verified, Status::Downloaded))
     }
 
@@ -82,9 +74,7 @@ impl Sequential for WriterTarget {
 
 impl fmt::Debug for WriterTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriterTarget")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("WriterTarget").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -118,10 +108,7 @@ mod tests {
     }
 
     fn job(bytes: &[u8]) -> Job {
-        let content = Content {
-            digest: digest_of(Algorithm::Sha256, bytes),
-            size: Some(bytes.len() as u64),
-        };
+        let content = Content { digest: digest_of(Algorithm::Sha256, bytes), size: Some(bytes.len() as u64) };
         Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind))
     }
 

@@ -93,7 +93,9 @@ fn tell(job: &Job, kept: &Kept) {
 
 /// Prepares the target; returns the proof if what it holds is the blob already.
 fn make_room(stage: &mut dyn Stage, job: &Job, progress: &Progress) -> Result<Option<Proof>> {
-    let Room::Present(present) = stage.prepare(job)? else { return Ok(None) };
+    let Room::Present(present) = stage.prepare(job)? else {
+        return Ok(None);
+    };
     match prove(present, Verifier::begin(&job.content, stage.ticket()), job, progress) {
         Ok(proof) => Ok(Some(proof)),
         Err(error) if error.kind() == ErrorKind::Mismatch => {

@@ -46,6 +46,8 @@ struct Open {
     chunks: Chunks,
     /// Bytes at its head that were delivered before.
     surplus: u64,
+    /// The offset behind its last byte, by its own word.
+    end: u64,
 }
 
 impl std::fmt::Debug for Open {
@@ -85,33 +87,48 @@ impl Fetch {
 
     async fn advance(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let open = match &mut self.open {
-                Some(open) => open,
-                None => self.reopen().await?,
-            };
+            if self.open.is_none() {
+                self.reopen().await?;
+            }
+            let Some(open) = &mut self.open else { continue };
             match open.chunks.next().await {
-                Some(Ok(mut chunk)) => {
-                    self.terms.progress.add_fetched(chunk.len() as u64);
-                    let surplus = open.surplus.min(chunk.len() as u64);
-                    open.surplus -= surplus;
-                    chunk.advance(usize::try_from(surplus).expect("no more than the chunk's length"));
-                    if chunk.is_empty() {
-                        continue;
+                Some(Ok(chunk)) => {
+                    if let Some(fresh) = self.take(chunk) {
+                        return Ok(Some(fresh));
                     }
-                    self.position += chunk.len() as u64;
-                    self.terms.budget.progress(chunk.len() as u64);
-                    return Ok(Some(chunk));
                 }
                 // A break behind the last byte takes nothing away: the digest decides.
                 Some(Err(_)) if self.size == Some(self.position) => return Ok(None),
                 Some(Err(error)) if error.kind() == ErrorKind::Unavailable => self.mend(error).await?,
                 Some(Err(error)) => return Err(error),
+                None if self.is_cut_short() => {
+                    let text = "the source gave less than was asked for";
+                    self.mend(Error::new(ErrorKind::Unavailable, text)).await?;
+                }
                 None => return Ok(None),
             }
         }
     }
 
-    async fn reopen(&mut self) -> Result<&mut Open> {
+    /// Counts a chunk and returns what of it had not been delivered before.
+    fn take(&mut self, mut chunk: Bytes) -> Option<Bytes> {
+        self.terms.progress.add_fetched(chunk.len() as u64);
+        let open = self.open.as_mut()?;
+        let surplus = open.surplus.min(chunk.len() as u64);
+        open.surplus -= surplus;
+        chunk.advance(usize::try_from(surplus).expect("no more than the chunk's length"));
+        self.position += chunk.len() as u64;
+        self.terms.budget.progress(chunk.len() as u64);
+        (!chunk.is_empty()).then_some(chunk)
+    }
+
+    /// Says whether a body ended where it said that it would, and that is not the blob's end.
+    fn is_cut_short(&self) -> bool {
+        let end = self.open.as_ref().map(|open| open.end);
+        end == Some(self.position) && self.size.is_some_and(|size| self.position < size)
+    }
+
+    async fn reopen(&mut self) -> Result<()> {
         let ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer))
             .window(plan::remaining(self.position, self.size));
         let body = self.source.open_unverified(&self.content, ask).await?;
@@ -132,7 +149,8 @@ impl Fetch {
         if !self.endpoints.contains(&body.origin) {
             self.endpoints.push(body.origin);
         }
-        Ok(self.open.insert(Open { chunks: body.chunks, surplus }))
+        self.open = Some(Open { chunks: body.chunks, surplus, end: body.window.end });
+        Ok(())
     }
 
     async fn mend(&mut self, error: Error) -> Result<()> {

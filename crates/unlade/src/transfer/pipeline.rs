@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Progress;
 use super::buffer::Buffers;
 use super::disk::{self, Ending};
 use super::fetch::{Fetch, Terms};
 use super::hash::{self, Arrival};
-use super::Progress;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};

@@ -59,12 +59,7 @@ pub fn classify(address: IpAddr) -> AddressClass {
 
 fn classify_v4(address: Ipv4Addr) -> AddressClass {
     // Metadata of AWS, Google, Azure and OpenStack; Alibaba; Oracle; Azure's wire server.
-    const METADATA: [[u8; 4]; 4] = [
-        [169, 254, 169, 254],
-        [100, 100, 100, 200],
-        [192, 0, 0, 192],
-        [168, 63, 129, 16],
-    ];
+    const METADATA: [[u8; 4]; 4] = [[169, 254, 169, 254], [100, 100, 100, 200], [192, 0, 0, 192], [168, 63, 129, 16]];
     let octets = address.octets();
     if METADATA.contains(&octets) {
         return AddressClass::Forbidden(Peril::Metadata);
@@ -84,10 +79,7 @@ fn classify_v4(address: Ipv4Addr) -> AddressClass {
 
 fn classify_v6(address: Ipv6Addr) -> AddressClass {
     // Metadata of AWS and Google.
-    const METADATA: [[u16; 8]; 2] = [
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
-        [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254],
-    ];
+    const METADATA: [[u16; 8]; 2] = [[0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]];
     let segments = address.segments();
     if METADATA.contains(&segments) {
         return AddressClass::Forbidden(Peril::Metadata);

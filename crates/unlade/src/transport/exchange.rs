@@ -75,21 +75,13 @@ pub struct Answer {
 impl Answer {
     /// Describes an answer.
     pub fn new(status: StatusCode, headers: HeaderMap, peer: Option<SocketAddr>, chunks: Chunks) -> Self {
-        Self {
-            status,
-            headers,
-            peer,
-            chunks,
-        }
+        Self { status, headers, peer, chunks }
     }
 }
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The headers may hold a signed URL in a Location.
-        f.debug_struct("Answer")
-            .field("status", &self.status)
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("Answer").field("status", &self.status).field("peer", &self.peer).finish_non_exhaustive()
     }
 }

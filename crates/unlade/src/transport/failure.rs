@@ -79,10 +79,7 @@ impl Failure {
 
     /// Makes a failure with its cause.
     pub fn caused_by(kind: FailureKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self {
-            kind,
-            source: Some(source.into()),
-        }
+        Self { kind, source: Some(source.into()) }
     }
 
     /// Returns in which way it failed.
@@ -116,10 +113,7 @@ impl Failure {
             Phase::Body => FailureKind::Broken,
             Phase::Head => FailureKind::Other,
         });
-        Self {
-            kind,
-            source: root_cause(&error).map(|text| Box::from(text.as_str())),
-        }
+        Self { kind, source: root_cause(&error).map(|text| Box::from(text.as_str())) }
     }
 }
 
@@ -259,10 +253,7 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure")
-            .field("kind", &self.kind)
-            .field("source", &self.source)
-            .finish()
+        f.debug_struct("Failure").field("kind", &self.kind).field("source", &self.source).finish()
     }
 }
 

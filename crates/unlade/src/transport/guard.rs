@@ -77,11 +77,7 @@ impl std::error::Error for UrlRefusal {}
 impl Bounds {
     /// Sets bounds by the class of the registry's own address.
     pub fn new(home: AddressClass, allow: Arc<[IpNet]>) -> Self {
-        Self {
-            home,
-            allow,
-            exemption: Exemption::None,
-        }
+        Self { home, allow, exemption: Exemption::None }
     }
 
     /// Sets whether a private address behind a name needs no permission.
@@ -144,9 +140,7 @@ pub fn check(url: &Url, from: &Url, bounds: &Bounds) -> Result<(), UrlRefusal> {
     let Some(address) = literal(url)? else { return Ok(()) };
     // The exemption is for names alone.
     let bounds = bounds.clone().exempt(Exemption::None);
-    bounds
-        .permits(address)
-        .map_err(|peril| UrlRefusal::Address(address, peril))
+    bounds.permits(address).map_err(|peril| UrlRefusal::Address(address, peril))
 }
 
 /// Returns the address that a URL names without a resolver.
@@ -175,99 +169,27 @@ mod tests {
         let none: &[&str] = &[];
         for (from, url, home, allow, expected) in [
             ("https", "https://cdn.example/x", Public, none, None),
-            (
-                "https",
-                "http://cdn.example/x",
-                Public,
-                none,
-                Some(UrlRefusal::Downgrade),
-            ),
+            ("https", "http://cdn.example/x", Public, none, Some(UrlRefusal::Downgrade)),
             ("http", "http://cdn.example/x", Private, none, None),
             ("http", "https://cdn.example/x", Loopback, none, None),
             ("https", "ftp://cdn.example/x", Public, none, Some(UrlRefusal::Scheme)),
             ("https", "file:///etc/passwd", Public, none, Some(UrlRefusal::Scheme)),
-            (
-                "https",
-                "https://me:pw@cdn.example/x",
-                Public,
-                none,
-                Some(UrlRefusal::UserInfo),
-            ),
-            (
-                "https",
-                "https://me@cdn.example/x",
-                Public,
-                none,
-                Some(UrlRefusal::UserInfo),
-            ),
+            ("https", "https://me:pw@cdn.example/x", Public, none, Some(UrlRefusal::UserInfo)),
+            ("https", "https://me@cdn.example/x", Public, none, Some(UrlRefusal::UserInfo)),
             ("http", "http://127.0.0.1:1/x", Loopback, none, None),
             ("http", "http://[::1]:1/x", Loopback, none, None),
             ("http", "http://localhost/x", Loopback, none, None),
             ("https", "https://10.0.0.1/x", Private, none, None),
             ("https", "https://10.0.0.1/x", Public, &["10.0.0.0/8"], None),
-            (
-                "https",
-                "https://127.0.0.1/x",
-                Private,
-                &["127.0.0.0/8"],
-                Some(refused("127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://localhost/x",
-                Public,
-                none,
-                Some(refused("127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://a.LOCALHOST./x",
-                Public,
-                none,
-                Some(refused("127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://2130706433/x",
-                Public,
-                none,
-                Some(refused("127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://0x7f.1/x",
-                Public,
-                none,
-                Some(refused("127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://[::ffff:127.0.0.1]/x",
-                Public,
-                none,
-                Some(refused("::ffff:127.0.0.1", Peril::Loopback)),
-            ),
-            (
-                "https",
-                "https://10.0.0.1/x",
-                Public,
-                none,
-                Some(refused("10.0.0.1", Peril::Private)),
-            ),
-            (
-                "http",
-                "http://10.0.0.1/x",
-                Loopback,
-                none,
-                Some(refused("10.0.0.1", Peril::Private)),
-            ),
-            (
-                "http",
-                "http://169.254.169.254/x",
-                Loopback,
-                none,
-                Some(refused("169.254.169.254", Peril::Metadata)),
-            ),
+            ("https", "https://127.0.0.1/x", Private, &["127.0.0.0/8"], Some(refused("127.0.0.1", Peril::Loopback))),
+            ("https", "https://localhost/x", Public, none, Some(refused("127.0.0.1", Peril::Loopback))),
+            ("https", "https://a.LOCALHOST./x", Public, none, Some(refused("127.0.0.1", Peril::Loopback))),
+            ("https", "https://2130706433/x", Public, none, Some(refused("127.0.0.1", Peril::Loopback))),
+            ("https", "https://0x7f.1/x", Public, none, Some(refused("127.0.0.1", Peril::Loopback))),
+            ("https", "https://[::ffff:127.0.0.1]/x", Public, none, Some(refused("::ffff:127.0.0.1", Peril::Loopback))),
+            ("https", "https://10.0.0.1/x", Public, none, Some(refused("10.0.0.1", Peril::Private))),
+            ("http", "http://10.0.0.1/x", Loopback, none, Some(refused("10.0.0.1", Peril::Private))),
+            ("http", "http://169.254.169.254/x", Loopback, none, Some(refused("169.254.169.254", Peril::Metadata))),
             (
                 "https",
                 "https://169.254.169.254/x",
@@ -275,13 +197,7 @@ mod tests {
                 &["0.0.0.0/0"],
                 Some(refused("169.254.169.254", Peril::Metadata)),
             ),
-            (
-                "https",
-                "https://0.0.0.0/x",
-                Loopback,
-                none,
-                Some(refused("0.0.0.0", Peril::Unspecified)),
-            ),
+            ("https", "https://0.0.0.0/x", Loopback, none, Some(refused("0.0.0.0", Peril::Unspecified))),
         ] {
             let from: Url = format!("{from}://registry.example/v2/").parse().unwrap();
             let outcome = check(&url.parse().unwrap(), &from, &bounds(home, allow));

@@ -84,15 +84,7 @@ fn build(key: &Key) -> Result<reqwest::Client, Failure> {
 #[async_trait]
 impl Transport for Pool {
     async fn call(&self, exchange: Exchange) -> Result<Answer, Failure> {
-        let Exchange {
-            method,
-            url,
-            headers,
-            body,
-            profile,
-            connect_timeout,
-            response_timeout,
-        } = exchange;
+        let Exchange { method, url, headers, body, profile, connect_timeout, response_timeout } = exchange;
         // A literal address never reaches the resolver.
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
@@ -103,16 +95,8 @@ impl Transport for Pool {
             let forbidden = |peril| Failure::new(FailureKind::ForbiddenAddress(address, peril));
             profile.guard().permits(address).map_err(forbidden)?;
         }
-        let speech = if url.scheme() == "https" {
-            Speech::Tls
-        } else {
-            Speech::Plain
-        };
-        let client = self.client(Key {
-            profile,
-            speech,
-            connect_timeout,
-        })?;
+        let speech = if url.scheme() == "https" { Speech::Tls } else { Speech::Plain };
+        let client = self.client(Key { profile, speech, connect_timeout })?;
         let mut request = client.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
@@ -122,16 +106,8 @@ impl Transport for Pool {
             .map_err(|_| Failure::new(FailureKind::ResponseTimeout))?
             .map_err(|error| Failure::from_reqwest(error, Phase::Head))?;
         let (status, headers, peer) = (response.status(), response.headers().clone(), response.remote_addr());
-        let chunks = response
-            .bytes_stream()
-            .map_err(|error| Failure::from_reqwest(error, Phase::Body))
-            .boxed();
-        Ok(Answer {
-            status,
-            headers,
-            peer,
-            chunks,
-        })
+        let chunks = response.bytes_stream().map_err(|error| Failure::from_reqwest(error, Phase::Body)).boxed();
+        Ok(Answer { status, headers, peer, chunks })
     }
 }
 

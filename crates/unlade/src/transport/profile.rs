@@ -140,10 +140,7 @@ impl Authorities {
         for (name, text) in files {
             extra.extend(certificates(name, text)?);
         }
-        Ok(Self {
-            system,
-            extra: extra.into(),
-        })
+        Ok(Self { system, extra: extra.into() })
     }
 
     /// Returns the certificates that were given beside the system's.
@@ -166,10 +163,7 @@ impl Identity {
         let chain = certificates(certificate.0, certificate.1)?;
         let secret = PrivateKeyDer::from_pem_slice(key.1).map_err(|_| {
             // The cause is left out: it may quote the file.
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!("{} holds no private key in PEM", key.0),
-            )
+            Error::new(ErrorKind::InvalidInput, format!("{} holds no private key in PEM", key.0))
         })?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         rustls::sign::CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider).map_err(|error| {
@@ -193,9 +187,8 @@ impl Identity {
 
 fn certificates(name: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let invalid = || Error::new(ErrorKind::InvalidInput, format!("{name} holds no certificate in PEM"));
-    let found: Vec<_> = CertificateDer::pem_slice_iter(text)
-        .collect::<Result<_, _>>()
-        .map_err(|error| invalid().caused_by(error))?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(|error| invalid().caused_by(error))?;
     if found.is_empty() { Err(invalid()) } else { Ok(found) }
 }
 
@@ -217,10 +210,7 @@ impl Hash for Authorities {
 
 impl fmt::Debug for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorities")
-            .field("system", &self.system)
-            .field("extra", &self.extra.len())
-            .finish()
+        f.debug_struct("Authorities").field("system", &self.system).field("extra", &self.extra.len()).finish()
     }
 }
 
@@ -242,8 +232,6 @@ impl Hash for Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("certificates", &self.0.chain.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("certificates", &self.0.chain.len()).finish_non_exhaustive()
     }
 }

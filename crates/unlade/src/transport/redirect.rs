@@ -123,14 +123,7 @@ mod tests {
     #[test]
     fn nothing_that_says_who_asks_goes_along() {
         let mut headers = HeaderMap::new();
-        for name in [
-            "authorization",
-            "cookie",
-            "proxy-authorization",
-            "x-custom",
-            "range",
-            "accept",
-        ] {
+        for name in ["authorization", "cookie", "proxy-authorization", "x-custom", "range", "accept"] {
             headers.insert(name, "x".parse().unwrap());
         }
         let kept = carried(&headers);

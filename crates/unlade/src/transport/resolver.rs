@@ -26,9 +26,7 @@ impl Resolve for GuardedResolver {
         let guard = self.guard.clone();
         let name = name.as_str().to_owned();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|error| unresolved(&error))?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| unresolved(&error))?;
             let addresses = permitted(found, &guard)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
@@ -73,18 +71,11 @@ mod tests {
     #[test]
     fn forbidden_addresses_are_left_out() {
         let guard = AddressGuard::Named(Bounds::new(AddressClass::Public, [].into()));
-        let addresses = |list: &[&str]| {
-            list.iter()
-                .map(|text| text.parse().unwrap())
-                .collect::<Vec<SocketAddr>>()
-        };
+        let addresses = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
         let kept = permitted(addresses(&["10.0.0.1:0", "8.8.8.8:0"]).into_iter(), &guard).unwrap();
         assert_eq!(kept, addresses(&["8.8.8.8:0"]));
         let failure = permitted(addresses(&["169.254.169.254:0"]).into_iter(), &guard).unwrap_err();
-        assert_eq!(
-            *failure.kind(),
-            FailureKind::ForbiddenAddress([169, 254, 169, 254].into(), Peril::Metadata)
-        );
+        assert_eq!(*failure.kind(), FailureKind::ForbiddenAddress([169, 254, 169, 254].into(), Peril::Metadata));
         let failure = permitted(std::iter::empty(), &guard).unwrap_err();
         assert_eq!(*failure.kind(), FailureKind::UnknownHost);
     }

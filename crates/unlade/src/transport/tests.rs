@@ -30,16 +30,11 @@ fn profile(files: &[&std::path::Path]) -> Profile {
 }
 
 async fn get(url: &str, profile: Profile) -> Result<Answer, Failure> {
-    Pool::new()
-        .call(Exchange::new(Method::GET, url.parse().unwrap(), profile))
-        .await
+    Pool::new().call(Exchange::new(Method::GET, url.parse().unwrap(), profile)).await
 }
 
 async fn outcome(url: &str, profile: Profile) -> Result<u16, FailureKind> {
-    get(url, profile)
-        .await
-        .map(|answer| answer.status.as_u16())
-        .map_err(|failure| failure.kind().clone())
+    get(url, profile).await.map(|answer| answer.status.as_u16()).map_err(|failure| failure.kind().clone())
 }
 
 #[tokio::test]
@@ -53,60 +48,20 @@ async fn certificates_are_believed_by_the_rules() {
     let expired = authority.self_signed_for(names, Validity::Expired);
     let elsewhere = authority.self_signed_for(&["elsewhere.example"], Validity::Now);
     for (case, server, trusted, expected) in [
-        (
-            "signed by the authority",
-            &authority.server(),
-            vec![authority.file()],
-            Ok(404),
-        ),
-        (
-            "signed by another",
-            &authority.server(),
-            vec![other.file()],
-            fault(TlsFault::UnknownIssuer),
-        ),
-        (
-            "nothing trusted",
-            &authority.server(),
-            vec![],
-            fault(TlsFault::UnknownIssuer),
-        ),
-        (
-            "expired",
-            &authority.server_for(names, Validity::Expired),
-            vec![authority.file()],
-            fault(TlsFault::Expired),
-        ),
-        (
-            "early",
-            &authority.server_for(names, Validity::Future),
-            vec![authority.file()],
-            fault(TlsFault::NotYetValid),
-        ),
+        ("signed by the authority", &authority.server(), vec![authority.file()], Ok(404)),
+        ("signed by another", &authority.server(), vec![other.file()], fault(TlsFault::UnknownIssuer)),
+        ("nothing trusted", &authority.server(), vec![], fault(TlsFault::UnknownIssuer)),
+        ("expired", &authority.server_for(names, Validity::Expired), vec![authority.file()], fault(TlsFault::Expired)),
+        ("early", &authority.server_for(names, Validity::Future), vec![authority.file()], fault(TlsFault::NotYetValid)),
         (
             "another name",
             &authority.server_for(&["elsewhere.example"], Validity::Now),
             vec![authority.file()],
             fault(TlsFault::NameMismatch),
         ),
-        (
-            "self-signed and given",
-            &self_signed,
-            given.iter().map(|path| path.to_path_buf()).collect(),
-            Ok(404),
-        ),
-        (
-            "self-signed and unknown",
-            &self_signed,
-            vec![authority.file()],
-            fault(TlsFault::UnknownIssuer),
-        ),
-        (
-            "self-signed, given, expired",
-            &expired,
-            vec![expired.certificate.clone()],
-            fault(TlsFault::Expired),
-        ),
+        ("self-signed and given", &self_signed, given.iter().map(|path| path.to_path_buf()).collect(), Ok(404)),
+        ("self-signed and unknown", &self_signed, vec![authority.file()], fault(TlsFault::UnknownIssuer)),
+        ("self-signed, given, expired", &expired, vec![expired.certificate.clone()], fault(TlsFault::Expired)),
         (
             "self-signed, given, another name",
             &elsewhere,
@@ -118,11 +73,7 @@ async fn certificates_are_believed_by_the_rules() {
         let trusted: Vec<&std::path::Path> = trusted.iter().map(std::path::PathBuf::as_path).collect();
         assert_eq!(outcome(&origin.url("/x"), profile(&trusted)).await, expected, "{case}");
         let unverified = profile(&trusted).verification(Verification::None);
-        assert_eq!(
-            outcome(&origin.url("/x"), unverified).await,
-            Ok(404),
-            "{case}, unverified"
-        );
+        assert_eq!(outcome(&origin.url("/x"), unverified).await, Ok(404), "{case}, unverified");
     }
 }
 
@@ -145,16 +96,10 @@ async fn a_client_certificate_is_shown_where_it_is_wanted() {
     let origin = Origin::start_tls(authority.requiring_clients(&server));
     let client = authority.client("me");
     let read = |path: &std::path::Path| std::fs::read(path).unwrap();
-    let identity = Identity::from_pem(
-        ("cert.pem", &read(&client.certificate)),
-        ("key.pem", &read(&client.key)),
-    )
-    .unwrap();
+    let identity =
+        Identity::from_pem(("cert.pem", &read(&client.certificate)), ("key.pem", &read(&client.key))).unwrap();
     let profile = profile(&[&authority.file()]);
-    assert_eq!(
-        outcome(&origin.url("/x"), profile.clone().identified(Some(identity))).await,
-        Ok(404)
-    );
+    assert_eq!(outcome(&origin.url("/x"), profile.clone().identified(Some(identity))).await, Ok(404));
     let refused = outcome(&origin.url("/x"), profile).await;
     assert_eq!(refused, Err(FailureKind::Tls(TlsFault::ClientCertificateRequired)));
 }
@@ -177,14 +122,8 @@ async fn failures_are_told_apart() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    assert_eq!(
-        outcome(&format!("http://{refused}/"), profile(&[])).await,
-        Err(FailureKind::Refused)
-    );
-    assert_eq!(
-        outcome("http://nothing.invalid/", profile(&[])).await.unwrap_err(),
-        FailureKind::UnknownHost
-    );
+    assert_eq!(outcome(&format!("http://{refused}/"), profile(&[])).await, Err(FailureKind::Refused));
+    assert_eq!(outcome("http://nothing.invalid/", profile(&[])).await.unwrap_err(), FailureKind::UnknownHost);
     for (fault, expected) in [
         (Fault::SshBanner, FailureKind::NotHttp),
         (Fault::GarbageStatusLine, FailureKind::NotHttp),
@@ -198,30 +137,19 @@ async fn failures_are_told_apart() {
         assert_eq!(outcome(&origin.url("/x"), profile(&[])).await, Err(expected), "{name}");
     }
     let (address, server) = answering(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nspeak plainly");
-    assert_eq!(
-        outcome(&format!("https://{address}/"), profile(&[])).await,
-        Err(FailureKind::PlainText)
-    );
+    assert_eq!(outcome(&format!("https://{address}/"), profile(&[])).await, Err(FailureKind::PlainText));
     server.join().unwrap();
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_a_failure_and_not_an_end() {
-    for fault in [
-        Fault::CutBody { after: 10 },
-        Fault::ResetBody { after: 10 },
-        Fault::ChunkedUnfinished { after: 10 },
-    ] {
+    for fault in [Fault::CutBody { after: 10 }, Fault::ResetBody { after: 10 }, Fault::ChunkedUnfinished { after: 10 }]
+    {
         let origin = Origin::start();
         origin.offer("/x", vec![7; 100]);
         let name = fault.name();
         origin.script(Matcher::new(Which::Any), fault);
-        let chunks: Vec<_> = get(&origin.url("/x"), profile(&[]))
-            .await
-            .unwrap()
-            .chunks
-            .collect()
-            .await;
+        let chunks: Vec<_> = get(&origin.url("/x"), profile(&[])).await.unwrap().chunks.collect().await;
         let kind = chunks.last().unwrap().as_ref().unwrap_err().kind().clone();
         assert_eq!(kind, FailureKind::Broken, "{name}");
     }
@@ -232,26 +160,18 @@ async fn forbidden_addresses_are_not_connected_to() {
     let origin = Origin::start();
     let guard = AddressGuard::Named(Bounds::new(AddressClass::Public, [].into()));
     let forbidden = Err(FailureKind::ForbiddenAddress([127, 0, 0, 1].into(), Peril::Loopback));
-    assert_eq!(
-        outcome(&origin.url("/x"), profile(&[]).guarded(guard.clone())).await,
-        forbidden
-    );
+    assert_eq!(outcome(&origin.url("/x"), profile(&[]).guarded(guard.clone())).await, forbidden);
     // The same address behind a name is found out when the name is resolved.
     let named = origin.url("/x").replace("127.0.0.1", "localhost");
     let outcome = outcome(&named, profile(&[]).guarded(guard)).await;
-    assert!(
-        matches!(outcome, Err(FailureKind::ForbiddenAddress(_, Peril::Loopback))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(FailureKind::ForbiddenAddress(_, Peril::Loopback))), "{outcome:?}");
     assert!(origin.recorder().requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_failure_names_no_url() {
     let (address, server) = answering(b"nonsense\r\n\r\n");
-    let failure = get(&format!("http://{address}/x?signature=hunter2"), profile(&[]))
-        .await
-        .unwrap_err();
+    let failure = get(&format!("http://{address}/x?signature=hunter2"), profile(&[])).await.unwrap_err();
     server.join().unwrap();
     assert!(!format!("{failure:?} {failure}").contains("hunter2"));
 }

@@ -41,9 +41,7 @@ pub(super) fn config(profile: &Profile, speech: Speech) -> Result<ClientConfig, 
         .dangerous()
         .with_custom_certificate_verifier(verifier);
     let mut config = match profile.identity() {
-        Some(identity) => builder
-            .with_client_auth_cert(identity.chain(), identity.key())
-            .map_err(fault)?,
+        Some(identity) => builder.with_client_auth_cert(identity.chain(), identity.key()).map_err(fault)?,
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -72,17 +70,9 @@ impl Verifier {
             None
         } else {
             let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-            Some(
-                builder
-                    .build()
-                    .map_err(|error| Failure::caused_by(FailureKind::Tls(TlsFault::Other), error))?,
-            )
+            Some(builder.build().map_err(|error| Failure::caused_by(FailureKind::Tls(TlsFault::Other), error))?)
         };
-        Ok(Self {
-            inner,
-            given: authorities.extra().to_vec(),
-            provider,
-        })
+        Ok(Self { inner, given: authorities.extra().to_vec(), provider })
     }
 }
 

@@ -54,14 +54,7 @@ impl Meter {
 
 /// Puts a body under watch.
 pub fn watch(chunks: Chunks, pace: Pace) -> Chunks {
-    Watched {
-        chunks,
-        pace,
-        meter: Meter::default(),
-        waiting: None,
-        over: false,
-    }
-    .boxed()
+    Watched { chunks, pace, meter: Meter::default(), waiting: None, over: false }.boxed()
 }
 
 struct Watched {
@@ -126,10 +119,7 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace {
-        stall: Duration::from_secs(30),
-        min_rate: 1024,
-    };
+    const PACE: Pace = Pace { stall: Duration::from_secs(30), min_rate: 1024 };
 
     /// Gives a chunk of so many bytes after each wait.
     fn drip(every: Duration, bytes: usize, count: usize) -> Chunks {
@@ -153,27 +143,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stands_still_is_given_up() {
         let started = Instant::now();
-        assert_eq!(
-            outcome(drip(Duration::from_secs(31), 1 << 20, 1)).await,
-            Err(FailureKind::Stalled)
-        );
+        assert_eq!(outcome(drip(Duration::from_secs(31), 1 << 20, 1)).await, Err(FailureKind::Stalled));
         assert_eq!(started.elapsed().as_secs(), 30);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_crawls_is_given_up() {
-        assert_eq!(
-            outcome(drip(Duration::from_secs(1), 1, 1000)).await,
-            Err(FailureKind::TooSlow)
-        );
+        assert_eq!(outcome(drip(Duration::from_secs(1), 1, 1000)).await, Err(FailureKind::TooSlow));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_body_that_keeps_the_rate_comes_through() {
-        assert_eq!(
-            outcome(drip(Duration::from_secs(20), 30 << 10, 10)).await,
-            Ok(300 << 10)
-        );
+        assert_eq!(outcome(drip(Duration::from_secs(20), 30 << 10, 10)).await, Ok(300 << 10));
     }
 
     #[tokio::test(start_paused = true)]

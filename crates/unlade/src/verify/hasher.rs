@@ -21,10 +21,7 @@ impl Hasher {
             Algorithm::Sha512 => &digest::SHA512,
             _ => &digest::SHA256,
         };
-        Self {
-            algorithm,
-            context: digest::Context::new(implementation),
-        }
+        Self { algorithm, context: digest::Context::new(implementation) }
     }
 
     /// Takes in the next bytes.
@@ -41,9 +38,7 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher")
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("Hasher").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
@@ -54,10 +49,7 @@ mod tests {
     #[test]
     fn knows_the_published_test_vectors() {
         for (algorithm, expected) in [
-            (
-                Algorithm::Sha256,
-                "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            ),
+            (Algorithm::Sha256, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
             (
                 Algorithm::Sha384,
                 "sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",

@@ -17,10 +17,7 @@ pub struct Ticket(Arc<Mark>);
 
 impl Ticket {
     /// Makes a ticket that no proof fits yet.
-    #[expect(
-        clippy::new_without_default,
-        reason = "every ticket differs: a default value would read as equal ones"
-    )]
+    #[expect(clippy::new_without_default, reason = "every ticket differs: a default value would read as equal ones")]
     pub fn new() -> Self {
         Self(Arc::new(Mark))
     }
@@ -113,13 +110,7 @@ impl Verifier {
         if found != self.content.digest {
             return Err(wrong_digest(&self.content.digest, &found));
         }
-        Ok(Proof {
-            mark: self.mark,
-            verified: Verified {
-                digest: found,
-                size: self.seen,
-            },
-        })
+        Ok(Proof { mark: self.mark, verified: Verified { digest: found, size: self.seen } })
     }
 }
 
@@ -137,28 +128,18 @@ pub fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
 /// [`ErrorKind::Mismatch`] if they have another one.
 pub fn expect(digest: &Digest, bytes: &[u8]) -> Result<()> {
     let found = digest_of(digest.algorithm(), bytes);
-    if found == *digest {
-        Ok(())
-    } else {
-        Err(wrong_digest(digest, &found))
-    }
+    if found == *digest { Ok(()) } else { Err(wrong_digest(digest, &found)) }
 }
 
 fn wrong_size(content: &Content, promised: u64, found: u64, at_least: &str) -> Error {
     Error::new(
         ErrorKind::Mismatch,
-        format!(
-            "the content of {} has {at_least}{found} bytes where {promised} are promised",
-            content.digest
-        ),
+        format!("the content of {} has {at_least}{found} bytes where {promised} are promised", content.digest),
     )
 }
 
 fn wrong_digest(promised: &Digest, found: &Digest) -> Error {
-    Error::new(
-        ErrorKind::Mismatch,
-        format!("the content of {promised} has the digest {found}"),
-    )
+    Error::new(ErrorKind::Mismatch, format!("the content of {promised} has the digest {found}"))
 }
 
 #[cfg(test)]
@@ -166,10 +147,7 @@ mod tests {
     use super::*;
 
     fn content(bytes: &[u8]) -> Content {
-        Content {
-            digest: digest_of(Algorithm::Sha256, bytes),
-            size: Some(bytes.len() as u64),
-        }
+        Content { digest: digest_of(Algorithm::Sha256, bytes), size: Some(bytes.len() as u64) }
     }
 
     fn settle(content: &Content, ticket: &Ticket, chunks: &[&[u8]]) -> Result<Proof> {
@@ -183,10 +161,7 @@ mod tests {
     #[test]
     fn proves_what_was_promised() {
         let ticket = Ticket::new();
-        let verified = settle(&content(b"cargo"), &ticket, &[b"car", b"", b"go"])
-            .unwrap()
-            .redeem(&ticket)
-            .unwrap();
+        let verified = settle(&content(b"cargo"), &ticket, &[b"car", b"", b"go"]).unwrap().redeem(&ticket).unwrap();
         assert_eq!(verified.size, 5);
     }
 
@@ -208,10 +183,7 @@ mod tests {
 
     #[test]
     fn without_a_size_the_digest_decides() {
-        let unsized_content = Content {
-            size: None,
-            ..content(b"cargo")
-        };
+        let unsized_content = Content { size: None, ..content(b"cargo") };
         assert!(settle(&unsized_content, &Ticket::new(), &[b"cargo"]).is_ok());
         assert!(settle(&unsized_content, &Ticket::new(), &[b"cargo!"]).is_err());
     }

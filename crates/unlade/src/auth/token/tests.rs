@@ -4,19 +4,11 @@ use super::*;
 
 fn key(credential: Credential) -> TokenKey {
     let realm = "https://auth.example/token?tenant=7".parse().unwrap();
-    TokenKey::new(
-        realm,
-        Some("r.example".to_owned()),
-        Scope::pull("a/b"),
-        Arc::new(credential),
-    )
+    TokenKey::new(realm, Some("r.example".to_owned()), Scope::pull("a/b"), Arc::new(credential))
 }
 
 fn password(password: &str) -> Credential {
-    Credential::Password {
-        user: "me".to_owned(),
-        password: Secret::new(password),
-    }
+    Credential::Password { user: "me".to_owned(), password: Secret::new(password) }
 }
 
 #[test]
@@ -55,19 +47,10 @@ fn answers_are_read() {
         (r#"{"token":"t"}"#, Ok(60)),
         (r#"{"access_token":"t","expires_in":300}"#, Ok(300)),
         (r#"{"token":"","access_token":"t","expires_in":"300"}"#, Ok(300)),
-        (
-            r#"{"token":"t","expires_in":300,"issued_at":"2026-01-01T00:00:00Z"}"#,
-            Ok(200),
-        ),
+        (r#"{"token":"t","expires_in":300,"issued_at":"2026-01-01T00:00:00Z"}"#, Ok(200)),
         // The clocks differ: ours is far ahead, or behind.
-        (
-            r#"{"token":"t","expires_in":300,"issued_at":"2025-01-01T00:00:00Z"}"#,
-            Ok(300),
-        ),
-        (
-            r#"{"token":"t","expires_in":300,"issued_at":"2027-01-01T00:00:00Z"}"#,
-            Ok(300),
-        ),
+        (r#"{"token":"t","expires_in":300,"issued_at":"2025-01-01T00:00:00Z"}"#, Ok(300)),
+        (r#"{"token":"t","expires_in":300,"issued_at":"2027-01-01T00:00:00Z"}"#, Ok(300)),
         (r#"{"token":"t","expires_in":300,"issued_at":"yesterday"}"#, Ok(300)),
         (r#"{"token":"t","expires_in":99999999999}"#, Ok(24 * 3600)),
         (r#"{"token":"t","expires_in":-1}"#, Ok(60)),
@@ -108,15 +91,8 @@ async fn one_exchange_serves_all_who_wait() {
 #[tokio::test]
 async fn credentials_do_not_share_tokens() {
     let cache = TokenCache::new();
-    for (credential, text) in [
-        (password("one"), "a"),
-        (password("two"), "b"),
-        (Credential::Anonymous, "c"),
-    ] {
-        let got = cache
-            .obtain(&key(credential), Instant::now(), || async { Ok(token(text, 300)) })
-            .await
-            .unwrap();
+    for (credential, text) in [(password("one"), "a"), (password("two"), "b"), (Credential::Anonymous, "c")] {
+        let got = cache.obtain(&key(credential), Instant::now(), || async { Ok(token(text, 300)) }).await.unwrap();
         assert_eq!(got.authorization().expose(), format!("Bearer {text}"));
     }
 }
@@ -126,35 +102,17 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
     let now = Instant::now();
-    let first = cache
-        .obtain(&key, now, || async { Ok(token("first", 300)) })
-        .await
-        .unwrap();
-    let same = cache
-        .obtain(&key, now + Duration::from_secs(280), || async {
-            Ok(token("second", 300))
-        })
-        .await
-        .unwrap();
+    let first = cache.obtain(&key, now, || async { Ok(token("first", 300)) }).await.unwrap();
+    let same = cache.obtain(&key, now + Duration::from_secs(280), || async { Ok(token("second", 300)) }).await.unwrap();
     assert_eq!(same, first);
-    let renewed = cache
-        .obtain(&key, now + Duration::from_secs(295), || async {
-            Ok(token("second", 300))
-        })
-        .await
-        .unwrap();
+    let renewed =
+        cache.obtain(&key, now + Duration::from_secs(295), || async { Ok(token("second", 300)) }).await.unwrap();
     assert_ne!(renewed, first);
     cache.forget(&key, &first).await;
-    let kept = cache
-        .obtain(&key, now, || async { Ok(token("third", 300)) })
-        .await
-        .unwrap();
+    let kept = cache.obtain(&key, now, || async { Ok(token("third", 300)) }).await.unwrap();
     assert_eq!(kept, renewed);
     cache.forget(&key, &renewed).await;
-    let third = cache
-        .obtain(&key, now, || async { Ok(token("third", 300)) })
-        .await
-        .unwrap();
+    let third = cache.obtain(&key, now, || async { Ok(token("third", 300)) }).await.unwrap();
     assert_ne!(third, renewed);
 }
 
@@ -162,20 +120,14 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
 async fn an_exchange_that_fails_or_is_dropped_is_nobodys() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
-    let failed = cache
-        .obtain(&key, Instant::now(), || async {
-            Err(Error::new(ErrorKind::Unavailable, "no"))
-        })
-        .await;
+    let failed = cache.obtain(&key, Instant::now(), || async { Err(Error::new(ErrorKind::Unavailable, "no")) }).await;
     assert!(failed.is_err());
     {
         let hanging = cache.obtain(&key, Instant::now(), std::future::pending);
         tokio::pin!(hanging);
         assert!(futures_util::poll!(hanging.as_mut()).is_pending());
     }
-    let got = cache
-        .obtain(&key, Instant::now(), || async { Ok(token("t", 300)) })
-        .await;
+    let got = cache.obtain(&key, Instant::now(), || async { Ok(token("t", 300)) }).await;
     assert!(got.is_ok());
 }
 

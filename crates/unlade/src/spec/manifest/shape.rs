@@ -18,17 +18,8 @@ pub(super) enum Shape {
 }
 
 /// The keys that decide what a document is or what it holds.
-const DECIDING: [&str; 9] = [
-    "artifactType",
-    "blobs",
-    "config",
-    "fsLayers",
-    "layers",
-    "manifests",
-    "mediaType",
-    "schemaVersion",
-    "subject",
-];
+const DECIDING: [&str; 9] =
+    ["artifactType", "blobs", "config", "fsLayers", "layers", "manifests", "mediaType", "schemaVersion", "subject"];
 
 /// The outline of a document: which of the deciding keys it has.
 struct Outline {
@@ -69,17 +60,11 @@ pub(super) fn recognise(raw: &RawManifest) -> Result<Shape, ManifestError> {
     if shape_of(&own).is_some() && shape_of(&declared).is_some() && own != declared {
         return Err(contradiction(&declared, &own));
     }
-    shape_of(&own)
-        .or(found)
-        .or_else(|| shape_of(&declared))
-        .ok_or(ManifestError::Unknown)
+    shape_of(&own).or(found).or_else(|| shape_of(&declared)).ok_or(ManifestError::Unknown)
 }
 
 fn contradiction(declared: &str, found: &str) -> ManifestError {
-    ManifestError::Contradictory {
-        declared: sanitise(declared).into_owned(),
-        found: sanitise(found).into_owned(),
-    }
+    ManifestError::Contradictory { declared: sanitise(declared).into_owned(), found: sanitise(found).into_owned() }
 }
 
 impl Outline {
@@ -88,9 +73,7 @@ impl Outline {
     }
 
     fn is_schema_1(&self, own: &str, declared: &str) -> bool {
-        let named = [own, declared]
-            .iter()
-            .any(|claim| [DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED].contains(claim));
+        let named = [own, declared].iter().any(|claim| [DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED].contains(claim));
         (named && self.schema != Some(2)) || (self.schema == Some(1) && self.has("fsLayers"))
     }
 
@@ -121,12 +104,7 @@ impl<'de> Visitor<'de> for OutlineVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline, A::Error> {
-        let mut outline = Outline {
-            keys: BTreeSet::new(),
-            repeated: None,
-            media_type: None,
-            schema: None,
-        };
+        let mut outline = Outline { keys: BTreeSet::new(), repeated: None, media_type: None, schema: None };
         while let Some(key) = map.next_key::<String>()? {
             let Some(known) = DECIDING.iter().find(|known| **known == key) else {
                 map.next_value::<IgnoredAny>()?;

@@ -5,31 +5,17 @@ use super::*;
 const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 fn parsed(text: &str) -> Reference {
-    text.replace("HEX", HEX)
-        .parse()
-        .unwrap_or_else(|error: ReferenceError| panic!("{error}\n{}", error.caret()))
+    text.replace("HEX", HEX).parse().unwrap_or_else(|error: ReferenceError| panic!("{error}\n{}", error.caret()))
 }
 
 #[test]
 fn reads_every_form() {
     for (text, expected) in [
         ("oci://registry.example/acme/disk:1.4", "registry.example/acme/disk:1.4"),
-        (
-            "OCI://Registry.Example:5000/acme/disk",
-            "registry.example:5000/acme/disk",
-        ),
-        (
-            "registry.example/acme/disk@sha256:HEX",
-            "registry.example/acme/disk@sha256:HEX",
-        ),
-        (
-            "registry.example/acme/disk:1@sha256:HEX",
-            "registry.example/acme/disk:1@sha256:HEX",
-        ),
-        (
-            "registry.example/acme/disk:@sha256:HEX",
-            "registry.example/acme/disk@sha256:HEX",
-        ),
+        ("OCI://Registry.Example:5000/acme/disk", "registry.example:5000/acme/disk"),
+        ("registry.example/acme/disk@sha256:HEX", "registry.example/acme/disk@sha256:HEX"),
+        ("registry.example/acme/disk:1@sha256:HEX", "registry.example/acme/disk:1@sha256:HEX"),
+        ("registry.example/acme/disk:@sha256:HEX", "registry.example/acme/disk@sha256:HEX"),
         ("docker://registry.example/acme/disk", "registry.example/acme/disk"),
         ("docker://alpine", "docker.io/library/alpine"),
         ("alpine", "docker.io/library/alpine"),
@@ -105,17 +91,10 @@ fn a_bad_reference_shows_the_place() {
 
 #[test]
 fn a_login_is_refused_and_not_shown() {
-    for text in [
-        "oci://me:hunter2@r.example/a",
-        "me:hunter2@r.example/a",
-        "oci://me:hunter2@r.example",
-    ] {
+    for text in ["oci://me:hunter2@r.example/a", "me:hunter2@r.example/a", "oci://me:hunter2@r.example"] {
         let error = text.parse::<Reference>().unwrap_err();
         assert_eq!(*error.reason(), Reason::UserInfo, "{text}");
-        assert!(
-            !format!("{error} {error:?} {}", error.caret()).contains("hunter2"),
-            "{text}"
-        );
+        assert!(!format!("{error} {error:?} {}", error.caret()).contains("hunter2"), "{text}");
     }
 }
 

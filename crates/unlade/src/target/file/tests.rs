@@ -37,10 +37,7 @@ impl std::fmt::Debug for Witness {
 
 impl Witness {
     fn on_wait(action: impl FnOnce() + Send + 'static) -> Arc<Self> {
-        Arc::new(Self {
-            events: Mutex::default(),
-            on_wait: Mutex::new(Some(Box::new(action))),
-        })
+        Arc::new(Self { events: Mutex::default(), on_wait: Mutex::new(Some(Box::new(action))) })
     }
 
     fn waits(&self) -> Vec<String> {
@@ -65,10 +62,7 @@ impl Observer for Witness {
 }
 
 fn content(bytes: &[u8]) -> Content {
-    Content {
-        digest: digest_of(Algorithm::Sha256, bytes),
-        size: Some(bytes.len() as u64),
-    }
+    Content { digest: digest_of(Algorithm::Sha256, bytes), size: Some(bytes.len() as u64) }
 }
 
 fn job(bytes: &[u8]) -> Job {
@@ -76,37 +70,23 @@ fn job(bytes: &[u8]) -> Job {
 }
 
 fn watched(bytes: &[u8], wait: Duration, cancel: &Cancel, witness: &Arc<Witness>) -> Job {
-    Job::new(
-        content(bytes),
-        wait,
-        cancel.clone(),
-        Arc::clone(witness) as Arc<dyn Observer>,
-    )
+    Job::new(content(bytes), wait, cancel.clone(), Arc::clone(witness) as Arc<dyn Observer>)
 }
 
 fn target(path: &Path) -> Box<FileTarget> {
-    Box::new(FileTarget::new(
-        resolve(Some(path), None).unwrap(),
-        FileOptions::default(),
-    ))
+    Box::new(FileTarget::new(resolve(Some(path), None).unwrap(), FileOptions::default()))
 }
 
 /// A target as for a title without `-o`, but in a folder of the test's own.
 fn careful(folder: &Path, title: &str) -> Box<FileTarget> {
     let mut target = titled(folder, title);
     let place = resolve(None, Some(title)).unwrap();
-    target.place = Place {
-        base: folder.to_owned(),
-        ..place
-    };
+    target.place = Place { base: folder.to_owned(), ..place };
     target
 }
 
 fn titled(folder: &Path, title: &str) -> Box<FileTarget> {
-    Box::new(FileTarget::new(
-        resolve(Some(folder), Some(title)).unwrap(),
-        FileOptions::default(),
-    ))
+    Box::new(FileTarget::new(resolve(Some(folder), Some(title)).unwrap(), FileOptions::default()))
 }
 
 fn prove(target: &dyn Stage, bytes: &[u8]) -> Proof {
@@ -137,10 +117,8 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 fn names(folder: &TempDir) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -160,10 +138,7 @@ fn a_file_appears_whole_under_its_name() {
     assert_eq!(names(&folder), [PARTIAL]);
     assert_eq!(mode(&folder.path().join(PARTIAL)), 0o600);
     let receipt = publish(target, NEW).unwrap();
-    assert_eq!(
-        (receipt.path.as_deref(), receipt.status),
-        (Some(path.as_path()), Status::Downloaded)
-    );
+    assert_eq!((receipt.path.as_deref(), receipt.status), (Some(path.as_path()), Status::Downloaded));
     assert_eq!(fs::read(&path).unwrap(), NEW);
     assert_eq!(names(&folder), ["disk.img"]);
 }
@@ -232,14 +207,9 @@ fn publishing_is_told() {
     let (_folder, path) = folder();
     let witness = Arc::new(Witness::default());
     let mut target = target(&path);
-    target
-        .prepare(&watched(NEW, Duration::ZERO, &Cancel::new(), &witness))
-        .unwrap();
+    target.prepare(&watched(NEW, Duration::ZERO, &Cancel::new(), &witness)).unwrap();
     publish(target, NEW).unwrap();
-    let committed = Event::Committed {
-        target: path.display().to_string(),
-        digest: content(NEW).digest,
-    };
+    let committed = Event::Committed { target: path.display().to_string(), digest: content(NEW).digest };
     assert_eq!(*witness.events.lock().unwrap(), [committed]);
 }
 
@@ -258,23 +228,14 @@ fn a_proof_for_another_filling_publishes_nothing() {
     let target = prepared(target(&path), LONGER);
     let mut verifier = Verifier::begin(&content(LONGER), &Ticket::new());
     verifier.absorb(LONGER).unwrap();
-    assert_eq!(
-        target.publish(verifier.settle().unwrap()).unwrap_err().kind(),
-        ErrorKind::Mismatch
-    );
+    assert_eq!(target.publish(verifier.settle().unwrap()).unwrap_err().kind(), ErrorKind::Mismatch);
     assert_eq!(fs::read(&path).unwrap(), OLD);
     assert_eq!(names(&folder), ["disk.img"]);
 }
 
 #[test]
 fn the_mode_of_the_replaced_file_is_kept_without_its_special_bits() {
-    for (before, after) in [
-        (0o640, 0o640),
-        (0o400, 0o400),
-        (0o666, 0o666),
-        (0o4755, 0o755),
-        (0o2775, 0o775),
-    ] {
+    for (before, after) in [(0o640, 0o640), (0o400, 0o400), (0o666, 0o666), (0o4755, 0o755), (0o2775, 0o775)] {
         let (_folder, path) = folder();
         fs::write(&path, OLD).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(before)).unwrap();
@@ -349,9 +310,7 @@ fn the_folders_of_a_title_are_never_links() {
         let link = folder.path().join(inside);
         fs::create_dir_all(link.parent().unwrap()).unwrap();
         symlink(outside.path(), &link).unwrap();
-        let error = titled(folder.path(), "boot/deep/disk.img")
-            .prepare(&job(NEW))
-            .unwrap_err();
+        let error = titled(folder.path(), "boot/deep/disk.img").prepare(&job(NEW)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().ends_with("which is a symbolic link"), "{error}");
         assert!(names(&outside).is_empty());
@@ -379,34 +338,20 @@ fn rules_for_what_has_the_name() {
         (file, Offer::OfSize(6), Replace::Always, Verdict::Fill),
         (file, Offer::Nothing, Replace::Never, Verdict::Refuse),
         (file, Offer::Nothing, Replace::Always, Verdict::Fill),
-        (
-            Occupant::Other(FileType::Directory),
-            Offer::Any,
-            Replace::Always,
-            Verdict::RefuseKind(FileType::Directory),
-        ),
+        (Occupant::Other(FileType::Directory), Offer::Any, Replace::Always, Verdict::RefuseKind(FileType::Directory)),
     ] {
-        assert_eq!(
-            judge(occupant, offer, replace),
-            expected,
-            "{occupant:?} {offer:?} {replace:?}"
-        );
+        assert_eq!(judge(occupant, offer, replace), expected, "{occupant:?} {offer:?} {replace:?}");
     }
 }
 
 #[test]
 fn a_file_that_is_right_already_is_left_alone() {
-    for make in [
-        |folder: &Path| target(&folder.join("disk.img")),
-        |folder: &Path| careful(folder, "disk.img"),
-    ] {
+    for make in [|folder: &Path| target(&folder.join("disk.img")), |folder: &Path| careful(folder, "disk.img")] {
         let (folder, path) = folder();
         fs::write(&path, NEW).unwrap();
         let before = fs::metadata(&path).unwrap();
         let mut target = make(folder.path());
-        let Room::Present(mut present) = target.prepare(&job(NEW)).unwrap() else {
-            panic!("it is there")
-        };
+        let Room::Present(mut present) = target.prepare(&job(NEW)).unwrap() else { panic!("it is there") };
         let mut bytes = Vec::new();
         present.read_to_end(&mut bytes).unwrap();
         let receipt = publish(target, &bytes).unwrap();
@@ -473,10 +418,7 @@ fn a_name_chosen_by_a_server_replaces_nothing() {
     let (folder, path) = folder();
     fs::write(&path, OLD).unwrap();
     let error = careful(folder.path(), "disk.img").prepare(&job(LONGER)).unwrap_err();
-    assert_eq!(
-        (error.kind(), &error.context().advice),
-        (ErrorKind::Exists, &Some(Advice::Overwrite))
-    );
+    assert_eq!((error.kind(), &error.context().advice), (ErrorKind::Exists, &Some(Advice::Overwrite)));
 
     let mut target = careful(folder.path(), "disk.img");
     assert!(matches!(target.prepare(&job(NEW)).unwrap(), Room::Present(_)));
@@ -490,9 +432,7 @@ fn a_name_chosen_by_a_server_replaces_what_the_user_allows() {
     let (folder, path) = folder();
     fs::write(&path, OLD).unwrap();
     let mut target = careful(folder.path(), "disk.img");
-    target.options = FileOptions::default()
-        .replace(Replace::Always)
-        .durability(Durability::NoSync);
+    target.options = FileOptions::default().replace(Replace::Always).durability(Durability::NoSync);
     deliver(target, LONGER).unwrap();
     assert_eq!(fs::read(&path).unwrap(), LONGER);
 }
@@ -511,20 +451,11 @@ fn a_file_that_appears_meanwhile_is_not_replaced_either() {
 fn what_is_no_file_is_not_replaced() {
     let (folder, path) = folder();
     fs::create_dir(&path).unwrap();
-    assert_eq!(
-        kind(titled(folder.path(), "disk.img").prepare(&job(NEW))),
-        ErrorKind::Io
-    );
-    assert_eq!(
-        kind(careful(folder.path(), "disk.img").prepare(&job(NEW))),
-        ErrorKind::Exists
-    );
+    assert_eq!(kind(titled(folder.path(), "disk.img").prepare(&job(NEW))), ErrorKind::Io);
+    assert_eq!(kind(careful(folder.path(), "disk.img").prepare(&job(NEW))), ErrorKind::Exists);
     fs::remove_dir(&path).unwrap();
     symlink("elsewhere", &path).unwrap();
-    assert_eq!(
-        kind(titled(folder.path(), "disk.img").prepare(&job(NEW))),
-        ErrorKind::Io
-    );
+    assert_eq!(kind(titled(folder.path(), "disk.img").prepare(&job(NEW))), ErrorKind::Io);
     assert_eq!(names(&folder), ["disk.img"]);
 }
 
@@ -548,10 +479,7 @@ fn more_than_the_file_system_holds_is_refused_before_the_first_byte() {
         let mut job = job(NEW);
         (job.content.size, job.output) = (Some(size), Some(size));
         let error = target(&path).prepare(&job).unwrap_err();
-        assert_eq!(
-            (error.kind(), &error.context().advice),
-            (ErrorKind::NoSpace, &Some(Advice::FreeSpace(size)))
-        );
+        assert_eq!((error.kind(), &error.context().advice), (ErrorKind::NoSpace, &Some(Advice::FreeSpace(size))));
         assert_eq!(fs::read(&path).unwrap(), OLD);
         assert_eq!(names(&folder), ["disk.img"]);
     }
@@ -603,10 +531,7 @@ fn refusal(folder: &TempDir, path: &Path) -> String {
     let error = target(path).prepare(&job(NEW)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains(PARTIAL), "{error}");
-    assert!(
-        folder.path().join(PARTIAL).symlink_metadata().is_ok(),
-        "it is not removed"
-    );
+    assert!(folder.path().join(PARTIAL).symlink_metadata().is_ok(), "it is not removed");
     error.to_string()
 }
 
@@ -704,10 +629,7 @@ fn who_waited_finds_the_finished_file() {
     assert_eq!(publish(second, NEW).unwrap().status, Status::Present);
     let waits = witness.waits();
     assert_eq!(waits.len(), 1, "{waits:?}");
-    assert!(
-        waits[0].ends_with(&format!("is filling {}", path.display())),
-        "{waits:?}"
-    );
+    assert!(waits[0].ends_with(&format!("is filling {}", path.display())), "{waits:?}");
     assert_eq!(names(&folder), ["disk.img"]);
 }
 
@@ -727,20 +649,13 @@ fn who_waited_for_nothing_fills_the_file_itself() {
 #[test]
 fn a_partial_whose_owner_died_is_taken_over() {
     let (folder, path) = folder();
-    let mut dead = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(folder.path().join(PARTIAL))
-        .unwrap();
+    let mut dead = fs::OpenOptions::new().write(true).create_new(true).open(folder.path().join(PARTIAL)).unwrap();
     dead.set_permissions(Permissions::from_mode(0o600)).unwrap();
     dead.write_all(OLD).unwrap();
     flock(&dead, FlockOperation::LockExclusive).unwrap();
     let witness = Witness::on_wait(move || drop(dead));
     let mut target = target(&path);
-    assert!(matches!(
-        target.prepare(&watched(NEW, LONG, &Cancel::new(), &witness)).unwrap(),
-        Room::Empty
-    ));
+    assert!(matches!(target.prepare(&watched(NEW, LONG, &Cancel::new(), &witness)).unwrap(), Room::Empty));
     assert_eq!(witness.waits().len(), 1);
 }
 
@@ -751,10 +666,7 @@ fn stopping_ends_the_wait() {
     let cancel = Cancel::new();
     let request = cancel.clone();
     let witness = Witness::on_wait(move || request.cancel());
-    assert_eq!(
-        kind(target(&path).prepare(&watched(NEW, LONG, &cancel, &witness))),
-        ErrorKind::Interrupted
-    );
+    assert_eq!(kind(target(&path).prepare(&watched(NEW, LONG, &cancel, &witness))), ErrorKind::Interrupted);
     assert_eq!(names(&folder), [PARTIAL]);
 }
 
@@ -776,10 +688,7 @@ fn many_that_want_one_file_all_get_it() {
             })
             .collect();
         let statuses: Vec<Status> = workers.into_iter().map(|worker| worker.join().unwrap()).collect();
-        assert_eq!(
-            statuses.iter().filter(|status| **status == Status::Downloaded).count(),
-            1
-        );
+        assert_eq!(statuses.iter().filter(|status| **status == Status::Downloaded).count(), 1);
     });
     assert_eq!(names(&folder), ["disk.img"]);
 }

@@ -20,10 +20,7 @@ fn a_new_name_is_the_files_own() {
     let path = folder.path().join("new.img");
     let place = resolve(Some(&path), TITLE).unwrap();
     assert_eq!(place.path(), path);
-    assert_eq!(
-        (place.base.as_path(), place.name.to_str()),
-        (folder.path(), Some("new.img"))
-    );
+    assert_eq!((place.base.as_path(), place.name.to_str()), (folder.path(), Some("new.img")));
     assert_eq!(place.replace(), Replace::Always);
 }
 
