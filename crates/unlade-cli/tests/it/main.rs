@@ -1,0 +1,8 @@
+//! The built command, end to end.
+
+mod bad_input;
+mod common;
+mod faults;
+mod main_job;
+mod real;
+mod secrets;
