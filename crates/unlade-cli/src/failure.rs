@@ -28,12 +28,12 @@ pub(crate) fn report(error: &Error, json: bool) -> u8 {
     let mut text = String::new();
     for (depth, message) in error.chain().iter().enumerate() {
         text.push_str(if depth == 0 { "error: " } else { "  caused by: " });
-        text.push_str(&clean(message));
-        text.push('\n');
-    }
-    let context = error.context();
-    for known in context.registry_errors.iter().take(4) {
-        text.push_str(&format!("  the registry says: {}\n", clean(&known.to_string())));
+        // Only our own messages have lines: what came from a server lost them on the way in.
+        for (number, line) in message.lines().enumerate() {
+            text.push_str(if number == 0 { "" } else { "  " });
+            text.push_str(&clean(line));
+            text.push('\n');
+        }
     }
     for candidate in candidates(error) {
         text.push_str(&format!("    {}\n", clean(candidate)));
