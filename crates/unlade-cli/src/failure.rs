@@ -36,10 +36,10 @@ pub(crate) fn report(error: &Error, json: bool) -> u8 {
         }
     }
     for candidate in candidates(error) {
-        text.push_str(&format!("    {}\n", clean(candidate)));
+        text.extend(["    ", &clean(candidate), "\n"]);
     }
     if let Some(hint) = hint(error) {
-        text.push_str(&format!("hint: {}\n", clean(&hint)));
+        text.extend(["hint: ", &clean(&hint), "\n"]);
     }
     // Where stderr is gone too there is nobody left to tell; the exit code still says it.
     drop(std::io::stderr().write_all(text.as_bytes()));

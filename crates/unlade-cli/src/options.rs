@@ -1,5 +1,7 @@
 //! The command line.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, where marks would show")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

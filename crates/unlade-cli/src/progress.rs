@@ -110,7 +110,7 @@ impl Display {
                 }
                 bar.set_position(verified);
             }
-            Form::Json if pace.ticks % LINE == 0 && self.counters.fetched() > 0 => {
+            Form::Json if pace.ticks.is_multiple_of(LINE) && self.counters.fetched() > 0 => {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
                 let rate = pace.rate as u64;
                 line(&json!({
@@ -147,7 +147,7 @@ impl Observer for Display {
         match event {
             Event::EndpointChanged { endpoint } => self.note(&format!("going on with {endpoint}")),
             Event::PartialRemoved { path } => {
-                self.note(&format!("removed the unfinished {path}; a new run starts over"))
+                self.note(&format!("removed the unfinished {path}; a new run starts over"));
             }
             Event::Resumed { at } => self.note(&format!("going on at byte {at}")),
             Event::Retrying { reason, wait } => {

@@ -84,7 +84,7 @@ mod tests {
         let clone = cancel.clone();
         let (outcome, ()) =
             tokio::join!(async move { clone.guard(std::future::pending::<Result<()>>()).await }, async {
-                cancel.cancel()
+                cancel.cancel();
             });
         assert_eq!(outcome.map_err(|error| error.kind()), Err(ErrorKind::Interrupted));
     }

@@ -96,13 +96,12 @@ impl Client {
         let source = self.source(reference)?;
         let root = self.root(source.as_ref(), reference).await?;
         let document = self.descend(source.as_ref(), root, selection).await.map_err(|error| named(error, reference))?;
-        let image = match document.parse()? {
-            Manifest::Image(image) => image,
-            _ => {
-                return Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")));
+        match document.parse()? {
+            Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, document, *image)),
+            Manifest::Index(_) => {
+                Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")))
             }
-        };
-        Ok(Artifact::new(self.clone(), reference.clone(), source, document, image))
+        }
     }
 
     /// Prepares the download of one blob of a source, with resume.

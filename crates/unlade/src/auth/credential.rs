@@ -12,7 +12,7 @@ pub enum Credential {
     Anonymous,
     /// A token of which it is not known what it is for: exchanged for another one, or sent as it is.
     BareToken(Secret),
-    /// An OAuth2 refresh token.
+    /// An `OAuth2` refresh token.
     IdentityToken(Secret),
     /// A user and a password.
     Password {

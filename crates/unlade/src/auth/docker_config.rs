@@ -162,8 +162,8 @@ mod tests {
         })
     }
 
-    fn found(key: &str, credential: &str) -> Option<(String, String)> {
-        Some((key.to_owned(), credential.to_owned()))
+    fn pair(key: &str, credential: &str) -> (String, String) {
+        (key.to_owned(), credential.to_owned())
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             ("quay.io/acm", "quay.io", "host:1"),
             ("quay.io:8443/acme/disks", "quay.io:8443", "port:4"),
         ] {
-            assert_eq!(find(file, repository), found(key, credential), "{repository}");
+            assert_eq!(find(file, repository), Some(pair(key, credential)), "{repository}");
         }
         assert_eq!(find(file, "quay.io:1/acme"), None);
         assert_eq!(find(file, "evil-quay.io/acme"), None);
@@ -200,7 +200,7 @@ mod tests {
             ("http://R.example", "r.example/x"),
         ] {
             let file = format!(r#"{{"auths":{{"{key}":{{"auth":"dTpwOnE="}}}}}}"#);
-            assert_eq!(find(&file, repository), found(key, "u:p:q"), "{key}");
+            assert_eq!(find(&file, repository), Some(pair(key, "u:p:q")), "{key}");
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
             (r#"{"username":"u","password":"p"}"#, "u:p"),
         ] {
             let file = format!(r#"{{"auths":{{"r.example":{entry}}}}}"#);
-            assert_eq!(find(&file, "r.example/x"), found("r.example", expected), "{entry}");
+            assert_eq!(find(&file, "r.example/x"), Some(pair("r.example", expected)), "{entry}");
         }
         assert_eq!(find(r#"{"auths":{"r.example":{}}}"#, "r.example/x"), None);
         assert_eq!(find(r#"{"auths":null,"credsStore":"pass"}"#, "r.example/x"), None);

@@ -21,10 +21,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub const MAX_ANSWER: u64 = 64 << 10;
 
 /// The lifetime of a token whose answer does not say it, by the specification.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
+const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 
 /// A longer lifetime is not believed: a token that is refused is renewed anyway.
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 /// So long before its end a token is renewed: a request must have time to arrive.
 const MARGIN: Duration = Duration::from_secs(10);

@@ -45,7 +45,7 @@ pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
     let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
     let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", folder.name()));
     match Manifest::parse(&raw).map_err(|cause| unusable().caused_by(cause))? {
-        Manifest::Index(index) => Ok(index),
+        Manifest::Index(index) => Ok(*index),
         Manifest::Image(_) => Err(unusable().caused_by("it is not an index")),
     }
 }

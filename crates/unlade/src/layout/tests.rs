@@ -185,7 +185,7 @@ fn a_manifest_has_the_type_that_the_index_or_else_the_document_declares() {
         (&nothing, None),
     ] {
         let raw = run(layout.manifest_unverified(&Selector::Digest(digest.clone()))).unwrap();
-        assert_eq!(raw.media_type.as_ref().map(|found| found.as_str()), expected);
+        assert_eq!(raw.media_type.as_ref().map(super::super::spec::media_type::MediaType::as_str), expected);
     }
     assert_eq!(run(layout.resolve(&Selector::Digest(unnamed.clone()))).unwrap().media_type.as_str(), OCI_INDEX);
     assert_eq!(resolve(&layout, &Selector::Digest(absent())).unwrap_err().kind(), ErrorKind::NotFound);

@@ -148,7 +148,7 @@ impl Api {
             }
             Step::Refuse => return Err(self.refuse(request, travel, answer).await),
             Step::TooManyHops => {
-                return Err(self.misled(request, travel, "there are too many redirects"));
+                return Err(misled(request, travel, "there are too many redirects"));
             }
         }
         Ok(None)
@@ -177,7 +177,7 @@ impl Api {
                 Ok(())
             }
             Verdict::GiveUp => Err(error),
-            Verdict::TooLong(wait) => Err(come_back_in(error, wait)),
+            Verdict::TooLong(wait) => Err(come_back_in(&error, wait)),
         }
     }
 
@@ -232,11 +232,11 @@ impl Api {
     fn follow(&self, request: &Request, travel: &mut Travel, answer: &Answer) -> Result<()> {
         let from = travel.journey.url();
         let next = target(from, &answer.headers)
-            .map_err(|error| self.misled(request, travel, "it is redirected to nowhere").caused_by(error))?;
+            .map_err(|error| misled(request, travel, "it is redirected to nowhere").caused_by(error))?;
         if !same_origin(from, &next) || !travel.journey.is_home() {
             check(&next, from, &self.bounds()).map_err(|refusal| {
                 let shown = SafeUrl::from(next.clone());
-                let error = self.misled(request, travel, &format!("it is redirected to {shown}"));
+                let error = misled(request, travel, &format!("it is redirected to {shown}"));
                 allow_hint(error, &refusal).caused_by(refusal)
             })?;
         }
@@ -337,11 +337,6 @@ impl Api {
         }
         error
     }
-
-    fn misled(&self, request: &Request, travel: &Travel, how: &str) -> Error {
-        let error = Error::new(ErrorKind::PeerMisbehaved, format!("cannot {}: {how}", request.what));
-        travel.describe(error)
-    }
 }
 
 impl Travel {
@@ -366,7 +361,12 @@ pub(super) async fn collect(mut chunks: Chunks, limit: u64) -> Result<Option<Byt
     Ok(Some(bytes.freeze()))
 }
 
-fn come_back_in(error: Error, wait: Duration) -> Error {
+fn misled(request: &Request, travel: &Travel, how: &str) -> Error {
+    let error = Error::new(ErrorKind::PeerMisbehaved, format!("cannot {}: {how}", request.what));
+    travel.describe(error)
+}
+
+fn come_back_in(error: &Error, wait: Duration) -> Error {
     let seconds = wait.as_secs();
     let kind = error.kind();
     Error::new(kind, format!("{error}, and asks to come back in {seconds} s")).with(|context| {

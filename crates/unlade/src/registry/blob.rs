@@ -95,10 +95,10 @@ fn partial(headers: &HeaderMap, blob: &Content, window: &Range<u64>) -> Result<(
     if range.end() > end {
         return Err(misbehaved(format!("the answer ends at byte {} where {} was asked for", range.last, end - 1)));
     }
-    if let (Some(size), Some(total)) = (blob.size, range.total) {
-        if size != total {
-            return Err(misbehaved(format!("the answer is a part of {total} bytes where the blob has {size}")));
-        }
+    if let (Some(size), Some(total)) = (blob.size, range.total)
+        && size != total
+    {
+        return Err(misbehaved(format!("the answer is a part of {total} bytes where the blob has {size}")));
     }
     if length(headers)?.is_some_and(|length| length != range.end() - range.first) {
         return Err(misbehaved("the answer's length is not that of its range".to_owned()));

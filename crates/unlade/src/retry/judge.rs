@@ -34,10 +34,9 @@ pub enum Verdict {
 /// `0.0..1.0` (full jitter: a fleet that failed together does not come back together).
 pub fn judge(outcome: Outcome, retry: Option<u32>, policy: &Policy, dice: f64) -> Verdict {
     let asked = match outcome {
-        Outcome::Final => return Verdict::GiveUp,
-        Outcome::Status(status, asked) if is_transient(status) => asked,
-        Outcome::Status(..) => return Verdict::GiveUp,
         Outcome::Broken => None,
+        Outcome::Status(status, asked) if is_transient(status) => asked,
+        Outcome::Final | Outcome::Status(..) => return Verdict::GiveUp,
     };
     if let Some(wait) = asked.filter(|wait| *wait > policy.patience) {
         return Verdict::TooLong(wait);

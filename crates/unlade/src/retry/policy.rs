@@ -25,7 +25,7 @@ impl Default for Policy {
             retries: 5,
             base: Duration::from_millis(300),
             cap: Duration::from_secs(30),
-            patience: Duration::from_secs(180),
+            patience: Duration::from_mins(3),
             progress: 1 << 20,
         }
     }

@@ -48,10 +48,10 @@ impl Environment {
     }
 
     fn containers_files(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let runtime = self
-            .folder("XDG_RUNTIME_DIR")
-            .map(|folder| folder.join("containers/auth.json"))
-            .unwrap_or_else(|| format!("/run/containers/{}/auth.json", rustix::process::geteuid().as_raw()).into());
+        let runtime = self.folder("XDG_RUNTIME_DIR").map_or_else(
+            || format!("/run/containers/{}/auth.json", rustix::process::geteuid().as_raw()).into(),
+            |folder| folder.join("containers/auth.json"),
+        );
         let config = self.config_home().map(|folder| folder.join("containers/auth.json"));
         std::iter::once(runtime).chain(config)
     }

@@ -46,7 +46,7 @@ impl fmt::Display for ApiError {
 
 /// Reads an error document, of whatever shape; what is none holds no errors.
 ///
-/// Known are the distribution specification's `errors`, OAuth2's `error` and
+/// Known are the distribution specification's `errors`, `OAuth2`'s `error` and
 /// `error_description`, and the `details` of Docker Hub's token server.
 pub fn parse(body: &[u8]) -> Vec<ApiError> {
     let Ok(Value::Object(document)) = serde_json::from_slice::<Value>(body) else {

@@ -34,9 +34,9 @@ impl RawManifest {
 #[non_exhaustive]
 pub enum Manifest {
     /// One image or artifact: OCI image manifest, Docker schema 2, OCI artifact manifest.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// A list of manifests: OCI index, Docker manifest list.
-    Index(Index),
+    Index(Box<Index>),
 }
 
 /// The manifest of one image or artifact.
@@ -140,8 +140,8 @@ impl Manifest {
     /// A [`ManifestError`] for what is no manifest, and for what two readers could take for different things.
     pub fn parse(raw: &RawManifest) -> Result<Self, ManifestError> {
         match shape::recognise(raw)? {
-            shape::Shape::Image => serde_json::from_slice(&raw.bytes).map(Self::Image),
-            shape::Shape::Index => serde_json::from_slice(&raw.bytes).map(Self::Index),
+            shape::Shape::Image => serde_json::from_slice(&raw.bytes).map(|image| Self::Image(Box::new(image))),
+            shape::Shape::Index => serde_json::from_slice(&raw.bytes).map(|index| Self::Index(Box::new(index))),
         }
         .map_err(ManifestError::Malformed)
     }
@@ -175,7 +175,8 @@ impl Manifest {
     ///
     /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
     pub fn effective_artifact_type(&self) -> Option<&MediaType> {
-        let stated = |stated: &'_ Option<MediaType>| stated.as_ref().filter(|kind| !kind.as_str().is_empty()).is_some();
+        let stated =
+            |stated: &'_ Option<MediaType>| stated.as_ref().as_ref().is_some_and(|kind| !kind.as_str().is_empty());
         match self {
             Self::Image(image) if stated(&image.artifact_type) => image.artifact_type.as_ref(),
             Self::Image(image) => image.config.as_ref().map(|config| &config.media_type),

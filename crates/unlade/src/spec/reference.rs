@@ -255,10 +255,10 @@ fn registry(text: &str, base: usize, naming: Naming) -> Result<Reference, Fault>
         return Err((Reason::Query, base + offset));
     }
     let slash = text.find('/');
-    if let Some(at) = text.find('@').filter(|at| slash.is_none_or(|slash| *at < slash)) {
-        if slash.is_some() || !is_digest_like(&text[at + 1..]) {
-            return Err((Reason::UserInfo, base + at));
-        }
+    if let Some(at) = text.find('@').filter(|at| slash.is_none_or(|slash| *at < slash))
+        && (slash.is_some() || !is_digest_like(&text[at + 1..]))
+    {
+        return Err((Reason::UserInfo, base + at));
     }
     let (named, digest) = split_digest(text, base, text.find('@'))?;
     let colon = named

@@ -91,7 +91,7 @@ mod tests {
         let mut held = Vec::new();
         for _ in 0..COUNT {
             let mut filling = buffers.take().await;
-            assert_eq!(filling.fill(&[7; SIZE + 1]), SIZE);
+            assert_eq!(filling.fill(&vec![7; SIZE + 1]), SIZE);
             held.push(filling.freeze());
         }
         assert!(buffers.take().now_or_never().is_none());

@@ -65,10 +65,9 @@ fn classify_v4(address: Ipv4Addr) -> AddressClass {
         return AddressClass::Forbidden(Peril::Metadata);
     }
     match octets {
-        [0, ..] | [255, 255, 255, 255] => AddressClass::Forbidden(Peril::Unspecified),
+        [0 | 240..=255, ..] => AddressClass::Forbidden(Peril::Unspecified),
         [169, 254, ..] => AddressClass::Forbidden(Peril::LinkLocal),
         [224..=239, ..] => AddressClass::Forbidden(Peril::Multicast),
-        [240..=255, ..] => AddressClass::Forbidden(Peril::Unspecified),
         [127, ..] => AddressClass::Loopback,
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [198, 18..=19, ..] | [192, 0, 0, _] => {
             AddressClass::Private
@@ -103,13 +102,12 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     };
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] => join(high, low),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => join(high, low),
-        // NAT64, well-known (RFC 6052) and local use (RFC 8215).
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => join(high, low),
-        [0x64, 0xff9b, 1, _, _, _, high, low] => join(high, low),
-        // 6to4 (RFC 3056).
-        [0x2002, high, low, ..] => join(high, low),
+        // Compatible, mapped and translated; NAT64, well-known (RFC 6052) and local use (RFC 8215); 6to4 (RFC 3056).
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => join(high, low),
         _ => None,
     }
 }

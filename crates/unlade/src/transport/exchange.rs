@@ -44,7 +44,7 @@ impl Exchange {
             body: None,
             profile,
             connect_timeout: Duration::from_secs(30),
-            response_timeout: Duration::from_secs(60),
+            response_timeout: Duration::from_mins(1),
         }
     }
 }

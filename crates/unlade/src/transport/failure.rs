@@ -209,8 +209,9 @@ fn from_rustls(error: &rustls::Error) -> FailureKind {
             }
             _ => TlsFault::Other,
         },
-        rustls::Error::PeerIncompatible(_) => TlsFault::ProtocolVersion,
-        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFault::ProtocolVersion,
+        rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            TlsFault::ProtocolVersion
+        }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
             TlsFault::ClientCertificateRequired
         }

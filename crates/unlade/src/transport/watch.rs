@@ -162,7 +162,7 @@ mod tests {
         let mut watched = watch(drip(Duration::from_secs(1), 1, 5), PACE);
         while let Some(chunk) = watched.next().await {
             assert!(chunk.is_ok());
-            sleep(Duration::from_secs(3600)).await;
+            sleep(Duration::from_hours(1)).await;
         }
     }
 }

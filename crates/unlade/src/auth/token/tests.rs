@@ -56,7 +56,7 @@ fn answers_are_read() {
         (r#"{"token":"t","expires_in":-1}"#, Ok(60)),
         (r#"{"token":"t","expires_in":0}"#, Ok(60)),
         (r#"{"token":7}"#, Err(ErrorKind::PeerMisbehaved)),
-        (r#"{}"#, Err(ErrorKind::PeerMisbehaved)),
+        (r"{}", Err(ErrorKind::PeerMisbehaved)),
         ("", Err(ErrorKind::PeerMisbehaved)),
         (r#"{"token":"a\r\nX: y"}"#, Err(ErrorKind::PeerMisbehaved)),
         (r#"{"token":"a b"}"#, Err(ErrorKind::PeerMisbehaved)),

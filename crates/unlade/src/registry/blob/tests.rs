@@ -4,6 +4,9 @@ use super::*;
 
 const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
+type Case =
+    (&'static str, u16, &'static [(HeaderName, &'static str)], Range<u64>, Option<u64>, Result<Range<u64>, ErrorKind>);
+
 fn blob(size: Option<u64>) -> Content {
     Content { digest: format!("sha256:{HEX}").parse().unwrap(), size }
 }
@@ -26,7 +29,7 @@ fn ranges_are_exact_and_closed_where_the_size_is_known() {
 #[test]
 fn the_table_of_placements() {
     use ErrorKind::{Mismatch, PeerMisbehaved};
-    let cases: [(&str, u16, &[(HeaderName, &str)], Range<u64>, Option<u64>, Result<Range<u64>, ErrorKind>); 15] = [
+    let cases: [Case; 15] = [
         ("the whole", 200, &[(CONTENT_LENGTH, "10")], 0..u64::MAX, Some(10), Ok(0..10)),
         ("the whole, without a length", 200, &[], 0..u64::MAX, Some(10), Ok(0..10)),
         ("the whole, of unknown size", 200, &[], 0..u64::MAX, None, Ok(0..u64::MAX)),

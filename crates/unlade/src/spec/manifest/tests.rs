@@ -11,14 +11,14 @@ fn parse(declared: &str, text: &str) -> Result<Manifest, ManifestError> {
 
 fn image(declared: &str, text: &str) -> ImageManifest {
     match parse(declared, text) {
-        Ok(Manifest::Image(image)) => image,
+        Ok(Manifest::Image(image)) => *image,
         other => panic!("not an image: {other:?}"),
     }
 }
 
 fn index(declared: &str, text: &str) -> Index {
     match parse(declared, text) {
-        Ok(Manifest::Index(index)) => index,
+        Ok(Manifest::Index(index)) => *index,
         other => panic!("not an index: {other:?}"),
     }
 }
