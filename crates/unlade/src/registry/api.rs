@@ -10,12 +10,13 @@ use http::{HeaderValue, Method};
 use url::{Host as UrlHost, Url};
 
 use super::host::Host;
-use super::journey::{Journey, Step};
+use super::journey::{Journey, Objection, Step};
 use super::login::Login;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
 use super::{login, refusal};
-use crate::auth::{Credential, challenge};
+use crate::auth::Credential;
+use crate::auth::challenge::{self, Challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Event;
 use crate::retry::{Outcome, Verdict, judge, retry_after};
@@ -45,8 +46,17 @@ struct Travel {
     journey: Journey,
     /// The answer to a challenge of the place that a redirect led to.
     abroad: Option<HeaderValue>,
+    /// Whether the last request showed the registry a login.
+    shown: Shown,
     attempts: u32,
     started: Instant,
+}
+
+/// Whether a request showed a login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Login,
+    Nothing,
 }
 
 impl Api {
@@ -69,10 +79,11 @@ impl Api {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel { journey: Journey::begin(home), abroad: None, attempts: 0, started: Instant::now() };
+        let mut travel = Travel::begin(home, 0);
         loop {
             self.host.rest().await;
             let exchange = self.exchange(request, &travel, terms).await?;
+            travel.shown = if exchange.headers.contains_key(AUTHORIZATION) { Shown::Login } else { Shown::Nothing };
             travel.attempts += 1;
             match self.registries.transport.call(exchange).await {
                 Ok(answer) => {
@@ -100,12 +111,7 @@ impl Api {
                     return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
                 }
                 Err(failure) => {
-                    let mut travel = Travel {
-                        journey: Journey::begin(reply.url),
-                        abroad: None,
-                        attempts: reply.attempts,
-                        started: Instant::now(),
-                    };
+                    let mut travel = Travel::begin(reply.url, reply.attempts);
                     self.recover(request, &mut travel, failure, terms).await?;
                 }
             }
@@ -124,12 +130,17 @@ impl Api {
             self.host.reached(answer.peer);
         }
         tracing::debug!(url = %SafeUrl::from(travel.journey.url().clone()), status = answer.status.as_u16(), "answer");
-        match travel.journey.judge(answer.status) {
+        let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
+        let objection = travel.objection(&challenges);
+        match travel.journey.judge(answer.status, objection) {
             Step::Accept => {
                 let url = travel.journey.url().clone();
                 return Ok(Some(Reply { answer, url, attempts: travel.attempts }));
             }
-            Step::Authenticate => self.authenticate(request, travel, answer, terms).await?,
+            Step::Authenticate => {
+                self.authenticate(request, travel, answer, &challenges, terms).await?;
+                travel.journey.note_answered(objection);
+            }
             Step::Follow => self.follow(request, travel, &answer)?,
             Step::Return => {
                 tracing::info!(
@@ -251,21 +262,20 @@ impl Api {
         request: &Request,
         travel: &mut Travel,
         answer: Answer,
+        challenges: &[Challenge],
         terms: Terms<'_>,
     ) -> Result<()> {
-        let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
         let home = travel.journey.is_home();
         let outcome = if home {
-            self.login.answer(&challenges, self, terms).await
+            self.login.answer(challenges, self, terms).await
         } else {
             let url = travel.journey.url().clone();
-            login::answer_abroad(&challenges, &url, self, terms).await.map(|value| travel.abroad = value)
+            login::answer_abroad(challenges, &url, self, terms).await.map(|value| travel.abroad = value)
         };
         if let Err(cause) = outcome {
             if !home {
                 // What a redirect led to wants a login that it will not get: a fresh redirect may lead elsewhere.
                 tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
-                travel.journey.note_answered();
                 return Ok(());
             }
             let refused = self.refuse(request, travel, answer).await;
@@ -279,7 +289,6 @@ impl Api {
                 })
                 .caused_by(cause));
         }
-        travel.journey.note_answered();
         Ok(())
     }
 
@@ -340,6 +349,21 @@ impl Api {
 }
 
 impl Travel {
+    fn begin(home: Url, attempts: u32) -> Self {
+        let journey = Journey::begin(home);
+        Self { journey, abroad: None, shown: Shown::Nothing, attempts, started: Instant::now() }
+    }
+
+    /// Says what the registry's challenges object to.
+    fn objection(&self, challenges: &[Challenge]) -> Objection {
+        match challenges.iter().find_map(Challenge::error) {
+            _ if self.shown == Shown::Nothing => Objection::Missing,
+            None => Objection::Unexplained,
+            Some("invalid_token") => Objection::Stale,
+            Some(_) => Objection::Refused,
+        }
+    }
+
     fn describe(&self, error: Error) -> Error {
         error.with(|context| {
             context.url = Some(SafeUrl::from(self.journey.url().clone()));

@@ -41,8 +41,8 @@ pub(super) struct Login {
 
 #[derive(Debug, Clone)]
 enum State {
-    /// The same header each time.
-    Basic(Secret),
+    /// The same header each time: a password, or a token that is not to be exchanged.
+    Fixed(Secret),
     /// A token of this name, and the one that was shown last.
     Bearer(TokenKey, Option<Token>),
     /// Nothing was asked for yet.
@@ -53,7 +53,7 @@ impl Login {
     pub(super) fn new(found: Found, repository: &str) -> Self {
         tracing::debug!("the login comes from {}", found.origin);
         let state = match &*found.credential {
-            Credential::RegistryToken(token) => State::Basic(Secret::new(format!("Bearer {}", token.expose()))),
+            Credential::RegistryToken(token) => State::Fixed(Secret::new(format!("Bearer {}", token.expose()))),
             _ => State::Unasked,
         };
         Self {
@@ -88,7 +88,7 @@ impl Login {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match state {
             State::Unasked => Ok(None),
-            State::Basic(secret) => sensitive(&secret).map(Some),
+            State::Fixed(secret) => sensitive(&secret).map(Some),
             State::Bearer(key, _) => {
                 let exchange = || self.exchange(&key, api, terms);
                 let token = api.registries.tokens.obtain(&key, Instant::now(), exchange).await?;
@@ -112,8 +112,14 @@ impl Login {
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
         }
+        let shown = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let State::Fixed(_) = shown {
+            // There is nothing else to show, and a password that is tried again and again locks its account.
+            let text = format!("the registry does not take the login, which came from {}", self.found.origin);
+            return Err(Error::new(ErrorKind::Unauthorized, text).advise(Advice::Credential(self.found.origin.clone())));
+        }
         if chosen.scheme == Scheme::Basic {
-            self.set(State::Basic(self.password()?));
+            self.set(State::Fixed(self.password()?));
             return Ok(());
         }
         let realm = realm(chosen)?;
@@ -131,12 +137,10 @@ impl Login {
             _ => self.found.credential.clone(),
         };
         let key = TokenKey::new(realm, chosen.service().map(str::to_owned), self.scope.clone(), credential);
-        let refused = match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Bearer(shown, Some(token)) if *shown == key => Some(token.clone()),
-            _ => None,
-        };
-        if let Some(token) = refused {
-            api.registries.tokens.forget(&key, &token).await;
+        if let State::Bearer(known, Some(token)) = &shown
+            && *known == key
+        {
+            api.registries.tokens.forget(&key, token).await;
         }
         self.set(State::Bearer(key, None));
         Ok(())
