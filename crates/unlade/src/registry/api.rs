@@ -18,7 +18,7 @@ use super::{login, refusal};
 use crate::auth::Credential;
 use crate::auth::challenge::{self, Challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::observe::Event;
+use crate::observe::{Event, Observer};
 use crate::retry::{Outcome, Verdict, judge, retry_after};
 use crate::spec::api_error;
 use crate::spec::reference::Repository;
@@ -60,10 +60,10 @@ enum Shown {
 }
 
 impl Api {
-    pub(super) fn new(registries: Arc<Registries>, repository: Repository) -> Result<Self> {
+    pub(super) fn new(registries: Arc<Registries>, repository: Repository, observer: &dyn Observer) -> Result<Self> {
         let base = registries.base(&repository)?;
         let host = registries.host(&repository.registry().api_authority());
-        let login = Login::new(registries.credential(&repository)?, repository.name());
+        let login = Login::new(registries.credential(&repository, observer)?, repository.name());
         Ok(Self { registries, repository, host, base, login })
     }
 
@@ -224,6 +224,11 @@ impl Api {
         exchange.connect_timeout = config.connect_timeout;
         exchange.response_timeout = config.response_timeout;
         exchange
+    }
+
+    /// Warns the user, once.
+    pub(super) fn warn(&self, text: String, terms: Terms<'_>) {
+        self.registries.warn(text, terms.observer);
     }
 
     /// Returns the bounds for what this registry's servers name.

@@ -17,7 +17,6 @@ use crate::auth::token::{MAX_ANSWER, TokenKey, basic};
 use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::observe::Event;
 use crate::retry::{Outcome, retry_after};
 use crate::spec::api_error;
 use crate::spec::safe_url::SafeUrl;
@@ -108,7 +107,7 @@ impl Login {
     pub(super) async fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
         let chosen = chosen(challenges)?;
         if let Some(more) = chosen.scope().and_then(|asked| self.scope.exceeded_by(asked)) {
-            tracing::warn!("the registry asks for the scope {more}, which is not obeyed");
+            tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
         }
@@ -130,7 +129,9 @@ impl Login {
         }
         let credential = match self.grant(&realm, api, terms) {
             Grant::Withheld(doubt) => {
-                tracing::warn!("the login is not shown to {}: {doubt}", host(&realm));
+                let text =
+                    format!("the login for {} is not shown to {}: {doubt}", api.repository.registry(), host(&realm));
+                api.warn(text, terms);
                 self.doubt.get_or_init(|| (doubt, host(&realm)));
                 Credential::Anonymous.into()
             }
@@ -174,10 +175,7 @@ impl Login {
         let situation = Situation::new(api.home(), realm, verified, lasting).ruled(rule, &realms.trusted);
         let grant = realm::judge(&situation);
         if grant == Grant::Warned {
-            let text = format!("the login for {} is shown to {}", api.repository.registry(), host(realm));
-            if api.registries.is_news(&text) {
-                terms.observer.notice(&Event::Warning { text });
-            }
+            api.warn(format!("the login for {} is shown to {}", api.repository.registry(), host(realm)), terms);
         }
         grant
     }
