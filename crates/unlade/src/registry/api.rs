@@ -1,7 +1,7 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -18,7 +18,7 @@ use super::{login, refusal};
 use crate::auth::{Credential, challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Event;
-use crate::retry::{Outcome, Verdict, judge, retry_after};
+use crate::retry::{Effort, Outcome, Verdict, judge, retry_after};
 use crate::spec::api_error;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
@@ -45,8 +45,7 @@ struct Travel {
     journey: Journey,
     /// The answer to a challenge of the place that a redirect led to.
     abroad: Option<HeaderValue>,
-    attempts: u32,
-    started: Instant,
+    effort: Effort,
 }
 
 impl Api {
@@ -69,11 +68,11 @@ impl Api {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel { journey: Journey::begin(home), abroad: None, attempts: 0, started: Instant::now() };
+        let mut travel = Travel { journey: Journey::begin(home), abroad: None, effort: Effort::begin() };
         loop {
             self.host.rest().await;
             let exchange = self.exchange(request, &travel, terms).await?;
-            travel.attempts += 1;
+            travel.effort.note();
             match self.registries.transport.call(exchange).await {
                 Ok(answer) => {
                     if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
@@ -100,12 +99,7 @@ impl Api {
                     return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
                 }
                 Err(failure) => {
-                    let mut travel = Travel {
-                        journey: Journey::begin(reply.url),
-                        abroad: None,
-                        attempts: reply.attempts,
-                        started: Instant::now(),
-                    };
+                    let mut travel = Travel { journey: Journey::begin(reply.url), abroad: None, effort: reply.effort };
                     self.recover(request, &mut travel, failure, terms).await?;
                 }
             }
@@ -127,7 +121,7 @@ impl Api {
         match travel.journey.judge(answer.status) {
             Step::Accept => {
                 let url = travel.journey.url().clone();
-                return Ok(Some(Reply { answer, url, attempts: travel.attempts }));
+                return Ok(Some(Reply { answer, url, effort: travel.effort }));
             }
             Step::Authenticate => self.authenticate(request, travel, answer, terms).await?,
             Step::Follow => self.follow(request, travel, &answer)?,
@@ -140,8 +134,7 @@ impl Api {
             }
             Step::Retry => {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
-                let outcome = Outcome::Status(answer.status.as_u16(), asked);
+                let outcome = Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after));
                 let error = self.refuse(request, travel, answer).await;
                 self.pause(outcome, error, terms).await?;
                 travel.journey.restart();
@@ -343,8 +336,8 @@ impl Travel {
     fn describe(&self, error: Error) -> Error {
         error.with(|context| {
             context.url = Some(SafeUrl::from(self.journey.url().clone()));
-            context.attempts = self.attempts;
-            context.elapsed = Some(self.started.elapsed());
+            context.attempts = self.effort.tries();
+            context.elapsed = Some(self.effort.duration());
         })
     }
 }
