@@ -1,7 +1,7 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -19,7 +19,7 @@ use crate::auth::Credential;
 use crate::auth::challenge::{self, Challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
-use crate::retry::{Outcome, Verdict, judge, retry_after};
+use crate::retry::{Effort, Outcome, Verdict, judge, retry_after};
 use crate::spec::api_error;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
@@ -48,8 +48,7 @@ struct Travel {
     abroad: Option<HeaderValue>,
     /// Whether the last request showed the registry a login.
     shown: Shown,
-    attempts: u32,
-    started: Instant,
+    effort: Effort,
 }
 
 /// Whether a request showed a login.
@@ -79,12 +78,12 @@ impl Api {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel::begin(home, 0);
+        let mut travel = Travel::begin(home, Effort::begin());
         loop {
             self.host.rest().await;
             let exchange = self.exchange(request, &travel, terms).await?;
             travel.shown = if exchange.headers.contains_key(AUTHORIZATION) { Shown::Login } else { Shown::Nothing };
-            travel.attempts += 1;
+            travel.effort.note();
             match self.registries.transport.call(exchange).await {
                 Ok(answer) => {
                     if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
@@ -111,7 +110,7 @@ impl Api {
                     return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
                 }
                 Err(failure) => {
-                    let mut travel = Travel::begin(reply.url, reply.attempts);
+                    let mut travel = Travel::begin(reply.url, reply.effort);
                     self.recover(request, &mut travel, failure, terms).await?;
                 }
             }
@@ -135,7 +134,7 @@ impl Api {
         match travel.journey.judge(answer.status, objection) {
             Step::Accept => {
                 let url = travel.journey.url().clone();
-                return Ok(Some(Reply { answer, url, attempts: travel.attempts }));
+                return Ok(Some(Reply { answer, url, effort: travel.effort }));
             }
             Step::Authenticate => {
                 self.authenticate(request, travel, answer, &challenges, terms).await?;
@@ -151,8 +150,7 @@ impl Api {
             }
             Step::Retry => {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
-                let outcome = Outcome::Status(answer.status.as_u16(), asked);
+                let outcome = Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after));
                 let error = self.refuse(request, travel, answer).await;
                 self.pause(outcome, error, terms).await?;
                 travel.journey.restart();
@@ -354,9 +352,9 @@ impl Api {
 }
 
 impl Travel {
-    fn begin(home: Url, attempts: u32) -> Self {
+    fn begin(home: Url, effort: Effort) -> Self {
         let journey = Journey::begin(home);
-        Self { journey, abroad: None, shown: Shown::Nothing, attempts, started: Instant::now() }
+        Self { journey, abroad: None, shown: Shown::Nothing, effort }
     }
 
     /// Says what the registry's challenges object to.
@@ -372,8 +370,8 @@ impl Travel {
     fn describe(&self, error: Error) -> Error {
         error.with(|context| {
             context.url = Some(SafeUrl::from(self.journey.url().clone()));
-            context.attempts = self.attempts;
-            context.elapsed = Some(self.started.elapsed());
+            context.attempts = self.effort.tries();
+            context.elapsed = Some(self.effort.duration());
         })
     }
 }

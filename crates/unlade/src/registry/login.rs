@@ -1,7 +1,6 @@
 //! How a repository's requests prove who asks: challenges answered, tokens asked for and shown.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime};
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method};
@@ -90,7 +89,7 @@ impl Login {
             State::Fixed(secret) => sensitive(&secret).map(Some),
             State::Bearer(key, _) => {
                 let exchange = || self.exchange(&key, api, terms);
-                let token = api.registries.tokens.obtain(&key, Instant::now(), exchange).await?;
+                let token = api.registries.tokens.obtain(&key, exchange).await?;
                 let value = sensitive(&token.authorization())?;
                 self.set(State::Bearer(key, Some(token)));
                 Ok(Some(value))
@@ -186,7 +185,7 @@ impl Login {
         match (&*key.credential, outcome) {
             (Credential::BareToken(token), Err(error)) if is_refusal(&error) => {
                 tracing::info!("the token server does not take the pull secret: it is shown to the registry as it is");
-                Ok(Token::lasting(token.clone(), Instant::now()))
+                Ok(Token::lasting(token.clone()))
             }
             (Credential::Anonymous, Err(error)) if is_refusal(&error) => Err(self.without_login(error)),
             (_, Err(error)) if is_refusal(&error) => Err(error.advise(Advice::Credential(self.found.origin.clone()))),
@@ -221,7 +220,7 @@ pub(super) async fn answer_abroad(
     check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
     let scope = Scope::pull(api.repository.name());
     let key = TokenKey::new(realm, chosen.service().map(str::to_owned), scope, Credential::Anonymous.into());
-    let token = api.registries.tokens.obtain(&key, Instant::now(), || exchange(&key, api, terms)).await?;
+    let token = api.registries.tokens.obtain(&key, || exchange(&key, api, terms)).await?;
     sensitive(&token.authorization()).map(Some)
 }
 
@@ -284,8 +283,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
             Ok(answer) => {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
-                (Outcome::Status(answer.status.as_u16(), asked), refused(answer, &at, api).await)
+                (Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after)), refused(answer, &at, api).await)
             }
             Err(failure) => {
                 let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
@@ -336,7 +334,7 @@ async fn read(answer: Answer, at: &Url, api: &Api) -> Result<Token> {
     let body = body.ok_or_else(|| {
         locate(Error::new(ErrorKind::TooLarge, format!("the answer of {from} is larger than {MAX_ANSWER} bytes")))
     })?;
-    Token::from_answer(&body, Instant::now(), SystemTime::now()).map_err(locate)
+    Token::from_answer(&body).map_err(locate)
 }
 
 async fn refused(answer: Answer, at: &Url, api: &Api) -> Error {
