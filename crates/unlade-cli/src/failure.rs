@@ -94,7 +94,7 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         ErrorKind::Denied => "check that this login may read the repository",
         ErrorKind::Locked => "wait longer with --lock-timeout",
         ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
-        ErrorKind::NotFound => "check the spelling of the repository and the tag",
+        ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
         ErrorKind::RateLimited => "come back later, or log in for a higher limit",
         ErrorKind::Unauthorized => "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist",
         ErrorKind::Unavailable => "check the network and the registry's name; --retries N tries longer",
@@ -109,16 +109,30 @@ fn advised(advice: &Advice) -> String {
         Advice::CertificateAuthority(host) => {
             format!("give the certificate authority that signs for {host} with --ca-file FILE")
         }
+        Advice::CheckClock(host) => {
+            format!("check the clock of this machine; if it is right, {host} needs a certificate that is valid now")
+        }
         Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
-        Advice::Choose { by, .. } => format!("choose one by its {by}: `unlade blob REPO@DIGEST` gives one by digest"),
+        Advice::Choose { by: "layer", .. } => "fetch one by its digest: unlade blob REPO@DIGEST".to_owned(),
+        Advice::Choose { by, .. } => format!("choose one by its {by}: PATH@DIGEST"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
+        }
+        Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
+        Advice::NameHost(host) => {
+            format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::RemoveStranger(path) => {
+            format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
+        }
+        Advice::ShowCertificate => {
+            "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()
+        }
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
