@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use clap::error::ErrorKind as UsageKind;
 use serde_json::{Value, json};
 use unlade::error::Advice;
 use unlade::{Error, ErrorKind};
@@ -20,6 +21,40 @@ pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Interrupted => 130,
         _ => 1,
     }
+}
+
+/// Prints help and version to stdout, and what is wrong with the command line to stderr, and as a document to
+/// stdout if one was asked for.
+pub(crate) fn usage(error: &clap::Error) -> u8 {
+    // A reader that went away does not want the help any more.
+    drop(error.print());
+    match error.kind() {
+        UsageKind::DisplayHelp | UsageKind::DisplayVersion => return 0,
+        UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => return 2,
+        _ => {}
+    }
+    if wants_json() {
+        let mut document = document(&Error::new(ErrorKind::InvalidInput, usage_message(error)), 2);
+        document["error"]["hint"] = json!("unlade --help lists the options");
+        // The document is a courtesy: the exit code decides.
+        drop(writeln!(std::io::stdout(), "{document}"));
+    }
+    2
+}
+
+/// Says whether a command line that cannot be read asks for documents.
+fn wants_json() -> bool {
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    let variable = std::env::var("UNLADE_JSON").unwrap_or_default().to_ascii_lowercase();
+    options.any(|argument| argument == "--json") || ["1", "on", "t", "true", "y", "yes"].contains(&variable.as_str())
+}
+
+/// Takes the first paragraph of what clap says; the others show how it is done right.
+fn usage_message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraph: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let paragraph = paragraph.join(" ");
+    paragraph.strip_prefix("error: ").unwrap_or(&paragraph).to_owned()
 }
 
 /// Prints the error and its chain to stderr, and as a document to stdout if one was asked for.
