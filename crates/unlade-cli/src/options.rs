@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
@@ -49,10 +50,10 @@ pub(crate) struct Pull {
     #[command(flatten)]
     pub(crate) choice: Choice,
     /// Replace a file whose name the publisher chose
-    #[arg(long, env = "UNLADE_OVERWRITE")]
+    #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
     pub(crate) overwrite: bool,
     /// Do not wait until the file is safe from a power cut
-    #[arg(long, env = "UNLADE_NO_SYNC")]
+    #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
     pub(crate) no_sync: bool,
 }
 
@@ -75,7 +76,7 @@ pub(crate) struct Serve {
     /// A layout, or a folder of layouts
     pub(crate) folder: PathBuf,
     /// Where to listen; port 0 picks one
-    #[arg(long, env = "UNLADE_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    #[arg(long, env = "UNLADE_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = units::listening)]
     pub(crate) listen: std::net::SocketAddr,
 }
 
@@ -84,7 +85,7 @@ pub(crate) struct Serve {
 #[command(next_help_heading = "Choosing")]
 pub(crate) struct Choice {
     /// The platform; `host` is this machine's
-    #[arg(long, env = "UNLADE_PLATFORM", value_name = "OS/ARCH[/VARIANT]", conflicts_with_all = ["arch", "os", "variant"])]
+    #[arg(long, env = "UNLADE_PLATFORM", value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<String>,
     /// The architecture: amd64 or x86_64, arm64 or aarch64, …
     #[arg(long, env = "UNLADE_ARCH")]
@@ -177,10 +178,10 @@ pub(crate) struct Common {
     )]
     pub(crate) tls_min: Tls,
     /// Believe any server that it is who it says
-    #[arg(long, global = true, env = "UNLADE_INSECURE_SKIP_TLS_VERIFY", help_heading = "Connection")]
+    #[arg(long, global = true, env = "UNLADE_INSECURE_SKIP_TLS_VERIFY", help_heading = "Connection", value_parser = BoolishValueParser::new())]
     pub(crate) insecure_skip_tls_verify: bool,
     /// Speak plain http [default: to loopback alone]
-    #[arg(long, global = true, env = "UNLADE_PLAIN_HTTP", value_name = "BOOL", help_heading = "Connection", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, global = true, env = "UNLADE_PLAIN_HTTP", value_name = "BOOL", help_heading = "Connection", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub(crate) plain_http: Option<bool>,
     /// Follow servers into this private network; may be repeated
     #[arg(
@@ -189,7 +190,8 @@ pub(crate) struct Common {
         env = "UNLADE_ALLOW_NET",
         value_name = "CIDR",
         help_heading = "Connection",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = units::network
     )]
     pub(crate) allow_net: Vec<IpNet>,
     /// Tries without progress after the first one
@@ -219,7 +221,7 @@ pub(crate) struct Common {
     pub(crate) lock_timeout: Duration,
 
     /// Print one JSON document to stdout
-    #[arg(long, global = true, env = "UNLADE_JSON", help_heading = "Output")]
+    #[arg(long, global = true, env = "UNLADE_JSON", help_heading = "Output", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
     /// How to show progress, on stderr
     #[arg(
@@ -236,7 +238,7 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, env = "UNLADE_VERBOSE", action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say nothing but errors
-    #[arg(short, long, global = true, env = "UNLADE_QUIET", conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(short, long, global = true, env = "UNLADE_QUIET", help_heading = "Output", value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
 }
 

@@ -1,6 +1,9 @@
-//! Durations, sizes and rates as people write them.
+//! Durations, sizes, rates, networks and addresses as people write them.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// Reads `500ms`, `2s`, `1m`, `1h`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -33,6 +36,20 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         _ => return Err("expected a size such as 1000, 64K or 1MiB".to_owned()),
     };
     scaled(number, factor).ok_or_else(|| "expected a size such as 1000, 64K or 1MiB".to_owned())
+}
+
+/// Reads `10.0.0.0/8` or `fd00::/8`; a bare address is a network of its own.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse::<IpAddr>()
+        .map(IpNet::from)
+        .or_else(|_| text.parse())
+        .map_err(|_| "expected a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
+}
+
+/// Reads `127.0.0.1:5000` or `[::1]:5000`.
+pub(crate) fn listening(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| "expected an address and a port such as 127.0.0.1:5000 or [::1]:5000".to_owned())
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -107,6 +124,34 @@ mod tests {
             ("17000000T", None),
         ] {
             assert_eq!(size(text).ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_networks() {
+        for (text, expected) in [
+            ("10.0.0.0/8", Some("10.0.0.0/8")),
+            ("fd00::/8", Some("fd00::/8")),
+            ("10.1.2.3", Some("10.1.2.3/32")),
+            ("::1", Some("::1/128")),
+            ("10.0.0.0/33", None),
+            ("registry.example", None),
+            ("", None),
+        ] {
+            assert_eq!(network(text).ok().map(|net| net.to_string()).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_where_to_listen() {
+        for (text, expected) in [
+            ("127.0.0.1:5000", Some("127.0.0.1:5000")),
+            ("[::1]:0", Some("[::1]:0")),
+            ("localhost:5000", None),
+            ("127.0.0.1", None),
+            ("127.0.0.1:65536", None),
+        ] {
+            assert_eq!(listening(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text:?}");
         }
     }
 

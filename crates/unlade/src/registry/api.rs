@@ -185,7 +185,10 @@ impl Api {
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
-            Verdict::GiveUp => Err(error),
+            Verdict::GiveUp => Err(match terms.budget.spent() {
+                0 => error,
+                spent => error.reworded(|message| format!("{message}, after {} tries", spent + 1)),
+            }),
             Verdict::TooLong(wait) => Err(come_back_in(&error, wait)),
         }
     }
@@ -337,11 +340,10 @@ impl Api {
 
     /// Adds what would help against a refusal.
     fn advise(&self, error: Error, body: &[u8], url: &Url) -> Error {
-        let text = String::from_utf8_lossy(body);
-        let wants_tls =
-            text.contains("HTTP request to an HTTPS server") || text.contains("plain HTTP request was sent");
-        if error.context().status == Some(400) && url.scheme() == "http" && wants_tls {
-            return error.advise(Advice::SpeakTls);
+        if error.context().status == Some(400)
+            && let Some(advice) = refusal::page_advice(&String::from_utf8_lossy(body), url.scheme())
+        {
+            return error.advise(advice);
         }
         let refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
         if refused && error.context().advice.is_none() && *self.login.credential() != Credential::Anonymous {
