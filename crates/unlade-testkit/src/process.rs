@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{BufRead as _, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -126,20 +126,43 @@ impl Run {
         Running { child: self.spawn(&spool(), &spool()) }
     }
 
+    /// Starts the program and waits for the first line of its output: what a server says when it is ready.
+    ///
+    /// Nobody reads what it writes to stdout after that.
+    #[track_caller]
+    pub fn start_until_line(&self) -> (Running, String) {
+        let mut stderr = spool();
+        let mut child = self.spawn_into(Stdio::piped(), share(&stderr));
+        let output = child.stdout.take().expect("stdout is a pipe");
+        let running = Running { child };
+        let mut line = String::new();
+        // A program that ends instead closes the pipe.
+        BufReader::new(output).read_line(&mut line).expect("read the output of a program");
+        if !line.ends_with('\n') {
+            let stderr = String::from_utf8_lossy(&read_back(&mut stderr)).into_owned();
+            panic!("{} ended without a line of output, but {line:?}; stderr:\n{stderr}", self.program.display());
+        }
+        (running, line.trim_end().to_owned())
+    }
+
     #[track_caller]
     fn spawn(&self, stdout: &File, stderr: &File) -> Child {
+        self.spawn_into(share(stdout), share(stderr))
+    }
+
+    #[track_caller]
+    fn spawn_into(&self, stdout: Stdio, stderr: Stdio) -> Child {
         let mut input = spool();
         std::io::Write::write_all(&mut input, &self.input).expect("write the input of a run");
         input.rewind().expect("go to the start of the input");
-        let share = |file: &File| Stdio::from(file.try_clone().expect("share the output of a run"));
         Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.home.path())
             .stdin(Stdio::from(input))
-            .stdout(share(stdout))
-            .stderr(share(stderr))
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("start {}: {error}", self.program.display()))
     }
@@ -222,6 +245,10 @@ fn spool() -> File {
     tempfile::tempfile().expect("make a file for the output of a run")
 }
 
+fn share(file: &File) -> Stdio {
+    Stdio::from(file.try_clone().expect("share the output of a run"))
+}
+
 fn read_back(file: &mut File) -> Vec<u8> {
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("read the output of a run");
@@ -262,6 +289,19 @@ mod tests {
         let running = shell("exec sleep 600").start();
         assert!(running.id() > 0);
         running.kill();
+    }
+
+    #[test]
+    fn a_started_program_says_when_it_is_ready() {
+        let (running, line) = shell("echo ready; exec sleep 600").start_until_line();
+        assert_eq!(line, "ready");
+        running.kill();
+    }
+
+    #[test]
+    #[should_panic(expected = "ended without a line of output, but \"\"; stderr:\nbad")]
+    fn a_started_program_that_ends_says_why() {
+        shell("echo bad >&2").start_until_line();
     }
 
     #[test]
