@@ -119,6 +119,10 @@ fn advised(advice: &Advice) -> String {
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::ProveRealm(host) => format!(
+            "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
+             that is verified (--ca-file FILE gives its authority)"
+        ),
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),

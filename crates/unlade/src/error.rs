@@ -159,6 +159,8 @@ pub enum Advice {
     Overwrite,
     /// The server speaks plain http.
     PlainHttp,
+    /// Reach this realm host by TLS, verified: no trust makes up for that.
+    ProveRealm(String),
     /// The server speaks TLS.
     SpeakTls,
     /// Allow an older TLS version.

@@ -199,7 +199,7 @@ impl Login {
         };
         Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
             .with(|context| *context = error.context().clone())
-            .advise(Advice::TrustRealm(host.clone()))
+            .advise(doubt.advice(host))
             .caused_by(error)
     }
 }
