@@ -111,6 +111,12 @@ fn read(path: &Path) -> Bytes {
     fs::read(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display())).into()
 }
 
+/// Reads the document that `--json` prints.
+#[track_caller]
+fn document(outcome: &Outcome) -> Value {
+    serde_json::from_slice(&outcome.stdout).expect("stdout holds one JSON document")
+}
+
 /// Writes a file into a folder and gives its path as text, for an option.
 #[track_caller]
 fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> String {

@@ -7,7 +7,7 @@ use unlade_testkit::layout;
 use unlade_testkit::process::{Outcome, Run};
 use unlade_testkit::real::{DockerRegistry, http_push, skopeo_copy};
 
-use super::{assert_pulls, here, image, initrd, ipxe, kernel};
+use super::{assert_pulls, document, here, image, initrd, ipxe, kernel};
 use crate::common::{folder, unlade};
 
 #[track_caller]
@@ -24,15 +24,15 @@ fn manifests_blobs_and_digests_are_what_was_uploaded() {
     let index = Index::two_architectures(amd64.clone(), arm64.clone());
     http_push(&registry.client(), "site/both", "v1", &index);
     let place = format!("{}/site/both", registry.host());
-    for (reference, options, document) in [
+    for (reference, options, uploaded) in [
         (format!("{place}:v1"), &[][..], &index),
         (format!("{place}:v1"), &["--arch=x86_64"], &amd64),
         (format!("{place}:v1"), &["--platform=linux/arm64"], &arm64),
         (format!("{place}@{}", arm64.digest()), &[], &arm64),
     ] {
-        assert_eq!(ask("manifest", &reference, options).stdout, document.bytes);
-        assert_eq!(ask("digest", &reference, options).stdout_text(), format!("{}\n", document.digest()));
-        assert_described(&reference, options, document);
+        assert_eq!(ask("manifest", &reference, options).stdout, uploaded.bytes);
+        assert_eq!(ask("digest", &reference, options).stdout_text(), format!("{}\n", uploaded.digest()));
+        assert_described(&reference, options, uploaded);
     }
     for blob in amd64.blobs.iter().chain(&arm64.blobs) {
         assert!(ask("blob", &format!("{place}@{}", digest(blob)), &[]).stdout == *blob);
@@ -44,16 +44,17 @@ fn manifests_blobs_and_digests_are_what_was_uploaded() {
 }
 
 #[track_caller]
-fn assert_described(reference: &str, options: &[&str], document: &Document) {
+fn assert_described(reference: &str, options: &[&str], uploaded: &Document) {
     let json = [options, &["--json"]].concat();
-    let described: Value = serde_json::from_slice(&ask("manifest", reference, &json).stdout).unwrap();
-    let digested: Value = serde_json::from_slice(&ask("digest", reference, &json).stdout).unwrap();
+    let described = document(&ask("manifest", reference, &json));
+    let digested = document(&ask("digest", reference, &json));
     for answer in [&described, &digested] {
-        assert_eq!(answer["digest"], document.digest());
-        assert_eq!(answer["media_type"], document.media_type);
-        assert_eq!(answer["size"], document.bytes.len());
+        assert_eq!(answer["digest"], uploaded.digest());
+        assert_eq!(answer["media_type"], uploaded.media_type);
+        assert_eq!(answer["size"], uploaded.bytes.len());
     }
-    assert_eq!(described["manifest"], serde_json::from_slice::<Value>(&document.bytes).unwrap());
+    let text = serde_json::from_slice::<Value>(&uploaded.bytes).expect("a document is JSON");
+    assert_eq!(described["manifest"], text);
 }
 
 /// An image whose layer is compressed already: skopeo keeps its bytes, whatever it makes of the manifest.
@@ -81,7 +82,7 @@ fn what_skopeo_makes_of_an_image_for_docker_comes_through() {
         [("one", &[][..], DOCKER_MANIFEST), ("both", &[], DOCKER_LIST), ("both", &["--arch=x86_64"], DOCKER_MANIFEST)]
     {
         let json = [options, &["--json"]].concat();
-        let described: Value = serde_json::from_slice(&ask("digest", &format!("{place}:{tag}"), &json).stdout).unwrap();
+        let described = document(&ask("digest", &format!("{place}:{tag}"), &json));
         assert_eq!(described["media_type"], media_type, "{tag} {options:?}");
     }
     assert_pulls(&format!("{place}:one"), &[], &initrd);
@@ -110,8 +111,7 @@ fn what_skopeo_makes_of_a_docker_image_for_others_comes_through() {
     here(skopeo_copy(["--format=oci"], &format!("docker://{place}:docker"), &format!("docker://{place}:one")));
     here(skopeo_copy(["--all"], &from("both"), &format!("docker://{place}:both")));
     for (tag, media_type) in [("one", OCI_MANIFEST), ("both", OCI_INDEX)] {
-        let described: Value =
-            serde_json::from_slice(&ask("digest", &format!("{place}:{tag}"), &["--json"]).stdout).unwrap();
+        let described = document(&ask("digest", &format!("{place}:{tag}"), &["--json"]));
         assert_eq!(described["media_type"], media_type);
         assert_pulls(&format!("{place}:{tag}"), &[], &payload);
     }

@@ -149,8 +149,7 @@ fn a_blob_that_is_stored_under_sha512_comes_through() {
     http_push_blob(&registry.client(), "site/sha512", &digest, &payload);
     http_push(&registry.client(), "site/sha512", "v1", &document.build());
     let outcome = assert_pulls(&format!("{}/site/sha512:v1", registry.host()), &["--json"], &payload);
-    let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    assert_eq!(report["files"][0]["digest"], digest);
+    assert_eq!(super::document(&outcome)["files"][0]["digest"], digest);
     // This registry calls every blob by its sha256 in its headers, whatever it was asked for.
     let blob = unlade().args(["blob", &format!("{}/site/sha512@{digest}", registry.host())]).run();
     blob.assert_code(0);
