@@ -162,6 +162,10 @@ fn advised(advice: &Advice) -> String {
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::ProveRealm(host) => format!(
+            "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
+             that is verified (--ca-file FILE gives its authority)"
+        ),
         Advice::RemoveStranger(path) => {
             format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
         }

@@ -202,6 +202,10 @@ fn spool() -> File {
     tempfile::tempfile().expect("make a file for the output of a run")
 }
 
+fn share(file: &File) -> Stdio {
+    Stdio::from(file.try_clone().expect("share the output of a run"))
+}
+
 fn read_back(file: &mut File) -> Vec<u8> {
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("read the output of a run");

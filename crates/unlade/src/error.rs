@@ -165,6 +165,8 @@ pub enum Advice {
     Overwrite,
     /// The server speaks plain http.
     PlainHttp,
+    /// Reach this realm host by TLS, verified: no trust makes up for that.
+    ProveRealm(String),
     /// Remove this file, which stands where a partial should be.
     RemoveStranger(String),
     /// Show a certificate that the server accepts.

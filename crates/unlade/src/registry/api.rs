@@ -329,7 +329,7 @@ impl Api {
         if let Some((doubt, host)) = self.login.doubt() {
             return Error::new(ErrorKind::Denied, error.to_string())
                 .with(|context| *context = error.context().clone())
-                .advise(Advice::TrustRealm(host.clone()))
+                .advise(doubt.advice(host))
                 .caused_by(Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}")));
         }
         match self.login.complaint() {

@@ -200,7 +200,7 @@ impl Login {
         };
         Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
             .with(|context| *context = error.context().clone())
-            .advise(Advice::TrustRealm(host.clone()))
+            .advise(doubt.advice(host))
             .caused_by(error)
     }
 }
@@ -267,9 +267,11 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue> {
 async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
     let mut url = None;
     let mut hops = 0;
+    let mut attempts = 0;
     loop {
         let exchange = write(key, url.as_ref(), api)?;
         let at = exchange.url.clone();
+        attempts += 1;
         let (outcome, error) = match api.registries.transport.call(exchange).await {
             Ok(answer) if answer.status.is_success() => return read(answer, &at, api).await,
             Ok(answer) if answer.status.is_redirection() => {
@@ -295,7 +297,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
         };
         let outcome = if is_refusal(&error) { Outcome::Final } else { outcome };
-        api.pause(outcome, error, terms).await?;
+        api.pause(outcome, error.with(|context| context.attempts = attempts), terms).await?;
         url = None;
     }
 }
