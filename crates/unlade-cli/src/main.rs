@@ -1,5 +1,6 @@
 //! The command `unlade`.
 
+mod examples;
 mod failure;
 mod options;
 mod output;
@@ -10,14 +11,13 @@ mod verbs;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::options::Options;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::read() {
         Ok(options) => options,
         Err(error) => return usage(&error),
     };

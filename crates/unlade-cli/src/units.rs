@@ -1,4 +1,4 @@
-//! Durations, sizes and rates as people write them.
+//! Durations, sizes, rates and switches as people write them.
 
 use std::time::Duration;
 
@@ -15,6 +15,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     scaled(number, milliseconds)
         .map(Duration::from_millis)
         .ok_or_else(|| "expected a duration such as 500ms, 2s or 1m".to_owned())
+}
+
+/// Reads `true` or `false`, also as people put them into variables.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "true" | "yes" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
 }
 
 /// Reads `1000`, `64K`, `1MiB`, `2G`; units are powers of 1024, but `KB`, `MB`, `GB` of 1000.
@@ -88,6 +97,22 @@ mod tests {
             ("18446744073709551615h", None),
         ] {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_switches() {
+        for (text, expected) in [
+            ("true", Some(true)),
+            ("1", Some(true)),
+            ("Yes", Some(true)),
+            ("false", Some(false)),
+            ("0", Some(false)),
+            ("", None),
+            ("maybe", None),
+            ("2", None),
+        ] {
+            assert_eq!(switch(text).ok(), expected, "{text:?}");
         }
     }
 
