@@ -148,8 +148,10 @@ fn advised(advice: &Advice) -> String {
             format!("check the clock of this machine; if it is right, {host} needs a certificate that is valid now")
         }
         Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
-        Advice::Choose { by: "layer", .. } => "fetch one by its digest: unlade blob REPO@DIGEST".to_owned(),
-        Advice::Choose { by, .. } => format!("choose one by its {by}: PATH@DIGEST"),
+        Advice::Choose { by: "layer", .. } => {
+            "take one of them by its digest: unlade blob REPO@DIGEST > FILE".to_owned()
+        }
+        Advice::Choose { by, .. } => format!("name one of them by its {by}"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
@@ -175,7 +177,9 @@ fn advised(advice: &Advice) -> String {
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
-        Advice::WriteDevice => "writing to a device is the job of `unlade write`".to_owned(),
+        Advice::WriteDevice => {
+            "this version has no `unlade write` yet: pull to a file, and copy that to the device".to_owned()
+        }
         _ => "see the documentation".to_owned(),
     }
 }
@@ -226,6 +230,23 @@ mod tests {
                 (ErrorKind::Untrusted, 9),
             ]
         );
+    }
+
+    #[test]
+    fn hints_can_be_followed() {
+        let choose = |by| Advice::Choose { by, candidates: Vec::new() };
+        for (advice, expected) in [
+            (choose("digest"), "name one of them by its digest"),
+            (choose("layer"), "take one of them by its digest: unlade blob REPO@DIGEST > FILE"),
+            (choose("platform"), "choose one with --platform OS/ARCH, or name its digest"),
+            (
+                Advice::WriteDevice,
+                "this version has no `unlade write` yet: pull to a file, and copy that to the device",
+            ),
+        ] {
+            let error = Error::new(ErrorKind::Ambiguous, "it was tried").advise(advice);
+            assert_eq!(hint(&error).as_deref(), Some(expected));
+        }
     }
 
     #[test]

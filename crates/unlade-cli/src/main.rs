@@ -1,6 +1,7 @@
 //! The command `unlade`.
 
 mod command_line;
+mod examples;
 mod failure;
 mod options;
 mod output;

@@ -9,15 +9,11 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use crate::units;
+use crate::{examples, units};
 
-/// Take disk images and other artifacts out of OCI registries.
+/// Take disk images and other artifacts out of OCI registries
 #[derive(Debug, Parser)]
-#[command(name = "unlade", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(
-    after_help = "Exit codes: 0 done, 1 malformed or misbehaving server, 2 usage, 3 not found, 4 login needed or \
-    refused, 5 wrong bytes, 6 unavailable, 7 local file, 8 no or several candidates, 9 policy, 130 interrupted."
-)]
+#[command(name = "unlade", version, max_term_width = 100, disable_help_subcommand = true, after_help = examples::UNLADE)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -28,38 +24,54 @@ pub(crate) struct Options {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Download one artifact, verify it and publish it
+    /// Download the one layer of an artifact into a file, verified
+    #[command(after_help = examples::PULL)]
     Pull(Pull),
-    /// Print a manifest, byte for byte
+    /// Print a manifest or index, byte for byte
+    #[command(after_help = examples::MANIFEST)]
     Manifest(Resolve),
     /// Print a blob, verified at its end
+    #[command(after_help = examples::BLOB)]
     Blob(Blob),
     /// Print the digest that a reference resolves to
+    #[command(after_help = examples::DIGEST)]
     Digest(Resolve),
-    /// Serve layouts as a read-only registry
+    /// Serve image layouts as a read-only registry
+    #[command(after_help = examples::SERVE)]
     Serve(Serve),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
-    /// Where it is: oci://HOST/REPO[:TAG][@DIGEST], the same without oci://, or ocidir://PATH
+    /// The artifact: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
+    ///
+    /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
     pub(crate) reference: String,
-    /// Where it goes: a file, a folder, or - for stdout [default: its title, in this folder]
+    /// A file, a folder, or - for stdout [default: the title that the publisher gave, in this folder]
+    ///
+    /// A folder, or a path that ends in /, takes the file under its title. A file that is there is
+    /// replaced only once the new one is verified. Bytes on stdout are verified at their end:
+    /// trust them once the exit code is 0.
     #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    /// Replace a file whose name the publisher chose
+    /// Without -o, replace a file that is there and differs
     #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
     pub(crate) overwrite: bool,
-    /// Do not wait until the file is safe from a power cut
+    /// Do not wait until the file would survive a power cut
     #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
     pub(crate) no_sync: bool,
+    // Last: its heading would hold for what follows.
+    #[command(flatten)]
+    pub(crate) choice: Choice,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
-    /// Where it is: oci://HOST/REPO[:TAG][@DIGEST], the same without oci://, or ocidir://PATH
+    /// What to resolve: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
+    ///
+    /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
     pub(crate) reference: String,
     #[command(flatten)]
     pub(crate) choice: Choice,
@@ -67,7 +79,7 @@ pub(crate) struct Resolve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Blob {
-    /// Where it is, and its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST
+    /// The blob, by its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST
     pub(crate) reference: String,
 }
 
@@ -82,9 +94,9 @@ pub(crate) struct Serve {
 
 /// Which of several manifests.
 #[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Choosing")]
+#[command(next_help_heading = "Choosing among the manifests of an index")]
 pub(crate) struct Choice {
-    /// The platform; `host` is this machine's
+    /// The platform that is wanted; host means this machine's
     #[arg(long, env = "UNLADE_PLATFORM", value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<String>,
     /// The architecture: amd64 or x86_64, arm64 or aarch64, …
@@ -93,59 +105,63 @@ pub(crate) struct Choice {
     /// The operating system
     #[arg(long, env = "UNLADE_OS")]
     pub(crate) os: Option<String>,
-    /// The variant of the architecture
+    /// The variant of the architecture, such as v8
     #[arg(long, env = "UNLADE_VARIANT")]
     pub(crate) variant: Option<String>,
 }
 
-/// Options of every verb; they may stand before or after the reference.
+/// Options of every verb; they may stand before or after the reference. The short help shows the commoner ones.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Credentials as docker and podman keep them, looked at before all others
+    /// An auth file as docker and podman write it, asked before those in their usual places
     #[arg(long, global = true, env = "UNLADE_AUTHFILE", value_name = "FILE", help_heading = "Credentials")]
     pub(crate) authfile: Option<PathBuf>,
-    /// A pull secret in any form: an auth file, user:password, base64 of that, or a token; - is stdin
+    /// A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin
     #[arg(long, global = true, env = "UNLADE_PULL_SECRET_FILE", value_name = "FILE", help_heading = "Credentials")]
     pub(crate) pull_secret_file: Option<PathBuf>,
-    /// The form of the pull secret
+    /// How to read the pull secret
     #[arg(
         long,
         global = true,
         env = "UNLADE_PULL_SECRET_FORMAT",
         value_name = "FORMAT",
         help_heading = "Credentials",
+        hide_short_help = true,
         value_enum,
         default_value = "auto"
     )]
     pub(crate) pull_secret_format: SecretFormat,
-    /// Send user and password to this token server without a warning; may be repeated
-    #[arg(
-        long,
-        global = true,
-        env = "UNLADE_TRUST_REALM",
-        value_name = "HOST",
-        help_heading = "Credentials",
-        value_delimiter = ','
-    )]
-    pub(crate) trust_realm: Vec<String>,
-    /// Whether other token servers over https get user and password
+    /// What a token server on another host than the registry's is shown
     #[arg(
         long,
         global = true,
         env = "UNLADE_REALM",
         value_name = "RULE",
         help_heading = "Credentials",
+        hide_short_help = true,
         value_enum,
         default_value = "warn"
     )]
     pub(crate) realm: Realm,
-    /// Send the registry's credential along when it redirects to this host; may be repeated
+    /// A token server on another host that may see any login over https, unwarned; may be repeated
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_TRUST_REALM",
+        value_name = "HOST",
+        help_heading = "Credentials",
+        hide_short_help = true,
+        value_delimiter = ','
+    )]
+    pub(crate) trust_realm: Vec<String>,
+    /// A host that may see the login when the registry redirects there over https; may be repeated
     #[arg(
         long,
         global = true,
         env = "UNLADE_TRUST_HOST",
         value_name = "HOST",
         help_heading = "Credentials",
+        hide_short_help = true,
         value_delimiter = ','
     )]
     pub(crate) trust_host: Vec<String>,
@@ -160,67 +176,101 @@ pub(crate) struct Common {
         value_delimiter = ','
     )]
     pub(crate) ca_file: Vec<PathBuf>,
-    /// The client's certificate
-    #[arg(long, global = true, env = "UNLADE_CERT_FILE", value_name = "FILE", help_heading = "Connection")]
+    /// A client certificate for the registry, with --key-file
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_CERT_FILE",
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub(crate) cert_file: Option<PathBuf>,
-    /// The key of the client's certificate
-    #[arg(long, global = true, env = "UNLADE_KEY_FILE", value_name = "FILE", help_heading = "Connection")]
+    /// The private key of the client certificate
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_KEY_FILE",
+        value_name = "FILE",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
     pub(crate) key_file: Option<PathBuf>,
-    /// The lowest version of TLS
+    /// The lowest version of TLS that is spoken
     #[arg(
         long,
         global = true,
         env = "UNLADE_TLS_MIN",
         value_name = "VERSION",
         help_heading = "Connection",
+        hide_short_help = true,
         value_enum,
         default_value = "1.2"
     )]
     pub(crate) tls_min: Tls,
-    /// Believe any server that it is who it says
-    #[arg(long, global = true, env = "UNLADE_INSECURE_SKIP_TLS_VERIFY", help_heading = "Connection", value_parser = BoolishValueParser::new())]
+    /// Believe whoever answers: no certificate is checked
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_INSECURE_SKIP_TLS_VERIFY",
+        help_heading = "Connection",
+        hide_short_help = true,
+        value_parser = BoolishValueParser::new()
+    )]
     pub(crate) insecure_skip_tls_verify: bool,
-    /// Speak plain http [default: to loopback alone]
-    #[arg(long, global = true, env = "UNLADE_PLAIN_HTTP", value_name = "BOOL", help_heading = "Connection", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    /// Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_PLAIN_HTTP",
+        value_name = "true|false",
+        help_heading = "Connection",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
     pub(crate) plain_http: Option<bool>,
-    /// Follow servers into this private network; may be repeated
+    /// A private network into which servers may lead; may be repeated
     #[arg(
         long,
         global = true,
         env = "UNLADE_ALLOW_NET",
         value_name = "CIDR",
         help_heading = "Connection",
+        hide_short_help = true,
         value_delimiter = ',',
         value_parser = units::network
     )]
     pub(crate) allow_net: Vec<IpNet>,
-    /// Tries without progress after the first one
+    /// How often to try again without progress; 1 MiB of new bytes is progress
     #[arg(
         long,
         global = true,
         env = "UNLADE_RETRIES",
         value_name = "N",
         help_heading = "Connection",
+        hide_short_help = true,
         default_value = "5"
     )]
     pub(crate) retries: u32,
-    /// How long to wait for a connection
-    #[arg(long, global = true, env = "UNLADE_CONNECT_TIMEOUT", value_name = "TIME", help_heading = "Connection", default_value = "30s", value_parser = units::duration)]
+    /// How long to wait for a connection, TLS included
+    #[arg(long, global = true, env = "UNLADE_CONNECT_TIMEOUT", value_name = "TIME", help_heading = "Connection", hide_short_help = true, default_value = "30s", value_parser = units::duration)]
     pub(crate) connect_timeout: Duration,
     /// How long to wait for an answer to begin
-    #[arg(long, global = true, env = "UNLADE_RESPONSE_TIMEOUT", value_name = "TIME", help_heading = "Connection", default_value = "60s", value_parser = units::duration)]
+    #[arg(long, global = true, env = "UNLADE_RESPONSE_TIMEOUT", value_name = "TIME", help_heading = "Connection", hide_short_help = true, default_value = "60s", value_parser = units::duration)]
     pub(crate) response_timeout: Duration,
-    /// How long a download may stand still
-    #[arg(long, global = true, env = "UNLADE_STALL_TIMEOUT", value_name = "TIME", help_heading = "Connection", default_value = "30s", value_parser = units::duration)]
+    /// How long a download may stand still; 0 for any time
+    #[arg(long, global = true, env = "UNLADE_STALL_TIMEOUT", value_name = "TIME", help_heading = "Connection", hide_short_help = true, default_value = "30s", value_parser = units::duration)]
     pub(crate) stall_timeout: Duration,
-    /// The lowest rate of a download, a second
-    #[arg(long, global = true, env = "UNLADE_MIN_RATE", value_name = "SIZE", help_heading = "Connection", default_value = "1K", value_parser = units::size)]
+    /// A download slower than this counts as broken, in bytes a second; 0 for any rate
+    #[arg(long, global = true, env = "UNLADE_MIN_RATE", value_name = "SIZE", help_heading = "Connection", hide_short_help = true, default_value = "1K", value_parser = units::size)]
     pub(crate) min_rate: u64,
-    /// How long to wait for another unlade that writes the same file
-    #[arg(long, global = true, env = "UNLADE_LOCK_TIMEOUT", value_name = "TIME", help_heading = "Connection", default_value = "10m", value_parser = units::duration)]
-    pub(crate) lock_timeout: Duration,
 
-    /// Print one JSON document to stdout
+    /// How long to wait for another unlade that fills the same file
+    #[arg(long, global = true, env = "UNLADE_LOCK_TIMEOUT", value_name = "TIME", help_heading = "Output", hide_short_help = true, default_value = "10m", value_parser = units::duration)]
+    pub(crate) lock_timeout: Duration,
+    /// Print one JSON document to stdout, also for a failure
     #[arg(long, global = true, env = "UNLADE_JSON", help_heading = "Output", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
     /// How to show progress, on stderr
@@ -234,7 +284,7 @@ pub(crate) struct Common {
         default_value = "auto"
     )]
     pub(crate) progress: Progress,
-    /// Say more on stderr; twice for every request
+    /// Say more on stderr; -vv tells of every request
     #[arg(short, long, global = true, env = "UNLADE_VERBOSE", action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say nothing but errors
@@ -245,7 +295,7 @@ pub(crate) struct Common {
 /// The form of a pull secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SecretFormat {
-    /// Whatever it turns out to be
+    /// The first of the others that fits
     Auto,
     /// A whole auth file
     Authfile,
@@ -257,12 +307,12 @@ pub(crate) enum SecretFormat {
     UserPassword,
 }
 
-/// Who besides the registry's host gets user and password.
+/// What a token server on another host than the registry's is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Realm {
-    /// Nobody
+    /// Nothing, unless --trust-realm names it
     Strict,
-    /// Token servers over verified https, with a warning
+    /// User and password, over verified https, with a warning
     Warn,
 }
 
@@ -288,4 +338,35 @@ pub(crate) enum Progress {
     Json,
     /// Nothing
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command_line::command;
+
+    #[test]
+    fn every_option_has_the_variable_that_the_help_promises() {
+        let mut command = command();
+        command.build();
+        let all = command.get_arguments().chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
+        let mut seen = 0;
+        for argument in all {
+            let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+            let variable = format!("UNLADE_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(argument.get_env().and_then(std::ffi::OsStr::to_str), Some(variable.as_str()), "--{long}");
+            seen += 1;
+        }
+        assert!(seen > 25, "only {seen} options were looked at");
+    }
+
+    #[test]
+    fn the_short_help_fits_a_screen() {
+        let mut command = command();
+        command.build();
+        for verb in ["pull", "manifest", "blob", "digest", "serve"] {
+            let verb = command.find_subcommand_mut(verb).expect("the verb exists");
+            let lines = verb.render_help().to_string().lines().count();
+            assert!(lines <= 60, "{}: {lines} lines", verb.get_name());
+        }
+    }
 }

@@ -51,7 +51,8 @@ impl Terminal {
         }
         let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?.wait_with_output().await?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        print!("{stdout}");
+        // A manifest ends without a line end, as a prompt would show too.
+        print!("{stdout}{}", if stdout.is_empty() || stdout.ends_with('\n') { "" } else { "\n" });
         Ok(Outcome { code: output.status.code(), stdout })
     }
 }

@@ -98,7 +98,6 @@ impl Bounds {
             AddressClass::Public => Ok(()),
             AddressClass::Loopback if self.home == AddressClass::Loopback => Ok(()),
             AddressClass::Loopback => Err(Peril::Loopback),
-            // A registry on loopback is a tunnel or a test; its stores may be next door all the same.
             AddressClass::Private if self.home == AddressClass::Private => Ok(()),
             AddressClass::Private if self.exemption == Exemption::ProvenName => Ok(()),
             AddressClass::Private if self.allow.iter().any(|net| net.contains(&address)) => Ok(()),

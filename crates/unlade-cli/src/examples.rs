@@ -1,0 +1,104 @@
+//! What stands below the options in `--help`: examples, and what the codes mean.
+
+/// Below the list of verbs.
+pub(crate) const UNLADE: &str = "\
+Every option has a variable in the environment: UNLADE_CA_FILE for --ca-file. Switches take
+true or false there, lists are separated by commas.
+
+Exit codes:
+  0    done
+  1    broken or too large documents, a misbehaving server, or something not supported
+  2    the command line, the reference or a file that it names cannot be used
+  3    not found
+  4    a login is missing, was refused, or was held back
+  5    the bytes are not the ones that were promised
+  6    the server cannot be reached or keeps failing, TLS included
+  7    the file system: exists, no room, locked, or an operation failed
+  8    no candidate fits, or several do
+  9    a policy forbids it
+  130  interrupted
+
+Examples:
+  unlade pull ghcr.io/acme/disk:1.4 --arch arm64 -o disk.img
+  unlade digest ghcr.io/acme/disk:1.4
+  unlade serve layouts --listen 127.0.0.1:0";
+
+/// Below the options of `pull`.
+pub(crate) const PULL: &str = "\
+Examples:
+  unlade pull ghcr.io/acme/disk:1.4                         the title names the file
+  unlade pull ghcr.io/acme/disk:1.4 --arch arm64 -o disk.img
+  unlade pull ocidir://layouts/disk:v1 -o images/           a folder, under the title
+  unlade pull localhost:5000/disk:v1 -o - --quiet           to stdout, for a pipe
+  unlade pull registry.example/disk:v1 --pull-secret-file secret --ca-file ca.pem -o disk.img";
+
+/// Below the options of `manifest`.
+pub(crate) const MANIFEST: &str = "\
+Without a platform, an index is printed as it is.
+
+Examples:
+  unlade manifest ghcr.io/acme/disk:1.4
+  unlade manifest ghcr.io/acme/disk:1.4 --platform linux/arm64
+  unlade manifest ocidir://layouts/disk --json";
+
+/// Below the options of `blob`.
+pub(crate) const BLOB: &str = "\
+Bytes go out as they come, and are verified at the end: trust them once the exit code is 0.
+
+Examples:
+  unlade blob ghcr.io/acme/disk@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 > layer
+  unlade blob ocidir://layouts/disk@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 > layer";
+
+/// Below the options of `digest`.
+pub(crate) const DIGEST: &str = "\
+Without a platform, the digest of an index is that of the index itself.
+
+Examples:
+  unlade digest ghcr.io/acme/disk:1.4
+  unlade digest alpine --platform linux/arm64
+  unlade digest ghcr.io/acme/disk:1.4 --json";
+
+/// Below the options of `serve`.
+pub(crate) const SERVE: &str = "\
+It speaks plain http and asks for no login: put something in front of it before it listens on
+more than loopback. Once it listens it prints one line, `listening on http://ADDR:PORT`. Options
+for credentials and connections do nothing here.
+
+Examples:
+  unlade serve layouts/disk               one layout, as the repository disk
+  unlade serve layouts                    a folder of layouts, each under its path below it
+  unlade serve layouts --listen 127.0.0.1:0";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::Options;
+
+    /// Takes an example as a shell would: up to the remark behind it, without the redirection.
+    fn words(line: &str) -> Vec<&str> {
+        let line = line.trim_start();
+        let command = line.split_once("   ").map_or(line, |(command, _)| command);
+        command.split(' ').take_while(|word| *word != ">").collect()
+    }
+
+    #[test]
+    fn every_example_is_a_command_line() {
+        for (verb, text, count) in [
+            ("", UNLADE, 3),
+            ("pull", PULL, 5),
+            ("manifest", MANIFEST, 3),
+            ("blob", BLOB, 2),
+            ("digest", DIGEST, 3),
+            ("serve", SERVE, 3),
+        ] {
+            let examples: Vec<_> = text.lines().filter(|line| line.starts_with("  unlade ")).map(words).collect();
+            assert_eq!(examples.len(), count, "examples of {verb:?}");
+            for example in examples {
+                assert!(verb.is_empty() || example[1] == verb, "{example:?}");
+                assert!(Options::try_parse_from(&example).is_ok(), "{example:?}");
+            }
+        }
+    }
+}

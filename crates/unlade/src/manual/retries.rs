@@ -1,0 +1,72 @@
+//! What is tried again, how often, and how long it is waited for.
+//!
+//! # One decision
+//!
+//! [`retry::judge`](crate::retry::judge) decides, from how a request ended and what is
+//! left to spend; loops obey. It has no clock, no network and no dice of its own, and a
+//! table test holds it. There is no retry anywhere else: the HTTP library's are off, and
+//! redirects and challenges have their own bounds.
+//!
+//! # What is tried again
+//!
+//! Every request to a registry is a GET, so making it again is safe. A request for a
+//! token is treated alike.
+//!
+//! | how it ended | tried again |
+//! |---|---|
+//! | reset, closed early, refused, unreachable | yes |
+//! | no connection, no answer, no bytes, or too few bytes in time | yes |
+//! | the name cannot be resolved now | yes |
+//! | 408, 425, 429, 5xx but 501 and 505 | yes |
+//! | no host has that name | no: it will not have it in a second |
+//! | a certificate, or anything else of TLS | no |
+//! | not HTTP, a head that is too large | no |
+//! | an address that may not be connected to | no |
+//! | any other status | no |
+//! | wrong bytes | no: see [`verification`](super::verification) |
+//!
+//! # How often
+//!
+//! A [`Budget`](crate::retry::Budget) counts tries **without progress**: 5 unless the
+//! [`Policy`](crate::retry::Policy) says otherwise. 1 MiB of new bytes refills it. A
+//! download of many gigabytes over a poor line may break as often as it likes, as long
+//! as every stretch brings something; a server that gives one byte and resets is given
+//! up. In all, 10 failures are allowed and one more for each MiB of the blob (or as many
+//! as the policy allows in a row, if that is more), so that no server keeps a client for
+//! ever.
+//!
+//! There is one budget for each blob and one for each document, shared by all that work
+//! on it: requests, resumes, and the tokens they need. No layer multiplies the tries of
+//! another.
+//!
+//! # How long
+//!
+//! The wait before try `n` is random between nothing and 300 ms doubled `n - 1` times, at
+//! most 30 s. Full jitter: a fleet that failed together does not come back together.
+//!
+//! `Retry-After` is honoured in full, as seconds and as a date, up to 3 minutes. Beyond
+//! that the error says when to come back, in words and in
+//! [`Context::retry_after`](crate::error::Context::retry_after).
+//!
+//! After a failed request, all requests of the same client to that registry wait. A body
+//! that breaks off makes only its own download wait.
+//!
+//! # Timeouts
+//!
+//! No timeout is about the whole: a large blob over a slow line takes the time it takes.
+//!
+//! | what | limit | setting |
+//! |---|---|---|
+//! | a connection, TLS included | 30 s | [`Config::connect_timeout`](crate::config::Config::connect_timeout) |
+//! | the head of an answer | 60 s | [`Config::response_timeout`](crate::config::Config::response_timeout) |
+//! | a body that stands still | 30 s | [`Config::stall_timeout`](crate::config::Config::stall_timeout) |
+//! | a body that crawls | 1 KiB/s | [`Config::min_rate`](crate::config::Config::min_rate) |
+//!
+//! The rate is measured over stretches of waiting as long as the stall timeout. Only time
+//! spent waiting for the server counts: while a pipe's reader pauses, the watch rests.
+//!
+//! # What it looks like
+//!
+//! Each wait is told to the [`Observer`](crate::observe::Observer) with its reason, each
+//! resume with its offset. The final error says how many requests were made
+//! ([`Context::attempts`](crate::error::Context::attempts)) and how long it took.
