@@ -141,6 +141,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
 fn advised(advice: &Advice) -> String {
     match advice {
         Advice::AllowNet(net) => format!("if the registry may lead there, allow it with --allow-net {net}"),
+        Advice::AskOperators(host) => {
+            format!("the registry leads to {host}, which refuses: tell the registry's operators")
+        }
         Advice::CertificateAuthority(host) => {
             format!("give the certificate authority that signs for {host} with --ca-file FILE")
         }
@@ -161,6 +164,10 @@ fn advised(advice: &Advice) -> String {
             format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
+        Advice::LogIn => {
+            "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist"
+                .to_owned()
+        }
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use http::HeaderValue;
+use url::Url;
 
 /// Longer headers are not read: they are an attack or an accident.
 const MAX_HEADER: usize = 16 << 10;
@@ -45,9 +46,12 @@ impl Challenge {
         self.parameter("service")
     }
 
-    /// Returns the scope that the server thinks is wanted.
-    pub fn scope(&self) -> Option<&str> {
-        self.parameter("scope")
+    /// Returns the scopes that the server thinks are wanted: its parameter, and those that its realm would ask for.
+    pub fn scopes(&self) -> Vec<String> {
+        let realm = self.realm().and_then(|realm| Url::parse(realm).ok());
+        let smuggled = realm.iter().flat_map(Url::query_pairs).filter(|(name, _)| name == "scope");
+        let stated = self.parameter("scope").map(str::to_owned);
+        stated.into_iter().chain(smuggled.map(|(_, scope)| scope.into_owned())).collect()
     }
 
     /// Returns what was wrong with the token that was shown.
@@ -179,7 +183,7 @@ mod tests {
                     challenge.scheme,
                     part(challenge.realm()),
                     part(challenge.service()),
-                    part(challenge.scope())
+                    part(challenge.scopes().first().map(String::as_str))
                 )
             })
             .collect()

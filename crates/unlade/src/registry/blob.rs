@@ -33,12 +33,8 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
         },
     };
     let placed = place(reply.answer.status, &reply.answer.headers, blob, &ask.window);
-    let (window, total) =
-        placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
-            error
-                .making(format!("cannot {}", request.what))
-                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
-        })?;
+    let placed = placed.and_then(|placed| plain(&reply.answer.headers).map(|()| placed));
+    let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
     let origin = EndpointId::new(&api.repository.registry().authority());
     Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
 }
@@ -129,9 +125,8 @@ fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
     let effort = reply.effort;
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
-            let safe = SafeUrl::from(url.clone());
-            refusal::failed(failure, &format!("cannot {what}"), &safe.authority(), url.scheme()).with(|context| {
-                context.url = Some(safe);
+            refusal::failed(failure, &format!("cannot {what}"), &url).with(|context| {
+                context.url = Some(SafeUrl::from(url.clone()));
                 context.attempts = effort.tries();
             })
         })

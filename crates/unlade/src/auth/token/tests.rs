@@ -4,7 +4,7 @@ use super::*;
 
 fn key(credential: Credential) -> TokenKey {
     let realm = "https://auth.example/token?tenant=7".parse().unwrap();
-    TokenKey::new(realm, Some("r.example".to_owned()), Scope::pull("a/b"), Arc::new(credential))
+    TokenKey::new(realm, Some("r.example"), Scope::pull("a/b"), Arc::new(credential))
 }
 
 fn password(password: &str) -> Credential {
@@ -70,6 +70,19 @@ fn token(text: &str, seconds: u64) -> Token {
     Token::from_answer(body.as_bytes()).unwrap()
 }
 
+#[test]
+fn a_realm_brings_no_scope_and_no_account_along() {
+    let named = |realm: &str, service| {
+        let credential = Arc::new(Credential::Anonymous);
+        TokenKey::new(realm.parse().unwrap(), service, Scope::pull("a/b"), credential).call().url.to_string()
+    };
+    let realm = "https://auth.example/token?scope=repository:x/y:push&service=evil&account=root&tenant=7";
+    let scope = "scope=repository%3Aa%2Fb%3Apull";
+    assert_eq!(named(realm, Some("s")), format!("https://auth.example/token?tenant=7&service=s&{scope}"));
+    assert_eq!(named(realm, None), format!("https://auth.example/token?service=evil&tenant=7&{scope}"));
+    assert_eq!(named("https://auth.example/token?scope=x", None), format!("https://auth.example/token?{scope}"));
+}
+
 #[tokio::test]
 async fn one_exchange_serves_all_who_wait() {
     let cache = TokenCache::new();
@@ -83,7 +96,8 @@ async fn one_exchange_serves_all_who_wait() {
         })
     };
     let (one, two, three) = tokio::join!(obtain(), obtain(), obtain());
-    assert_eq!(one.unwrap(), two.unwrap());
+    assert_eq!(one.unwrap().1, Age::Fresh);
+    assert_eq!(two.unwrap().1, Age::Known);
     three.unwrap();
     assert_eq!(exchanges.into_inner(), 1);
 }
@@ -92,7 +106,7 @@ async fn one_exchange_serves_all_who_wait() {
 async fn credentials_do_not_share_tokens() {
     let cache = TokenCache::new();
     for (credential, text) in [(password("one"), "a"), (password("two"), "b"), (Credential::Anonymous, "c")] {
-        let got = cache.obtain(&key(credential), || async { Ok(token(text, 300)) }).await.unwrap();
+        let got = cache.obtain(&key(credential), || async { Ok(token(text, 300)) }).await.unwrap().0;
         assert_eq!(got.authorization().expose(), format!("Bearer {text}"));
     }
 }
@@ -102,18 +116,24 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
     let now = Instant::now();
-    let first = cache.obtain_at(&key, || now, || async { Ok(token("first", 300)) }).await.unwrap();
-    let same =
-        cache.obtain_at(&key, || now + Duration::from_secs(280), || async { Ok(token("second", 300)) }).await.unwrap();
+    let first = cache.obtain_at(&key, || now, || async { Ok(token("first", 300)) }).await.unwrap().0;
+    let same = cache
+        .obtain_at(&key, || now + Duration::from_secs(280), || async { Ok(token("second", 300)) })
+        .await
+        .unwrap()
+        .0;
     assert_eq!(same, first);
-    let renewed =
-        cache.obtain_at(&key, || now + Duration::from_secs(295), || async { Ok(token("second", 300)) }).await.unwrap();
+    let renewed = cache
+        .obtain_at(&key, || now + Duration::from_secs(295), || async { Ok(token("second", 300)) })
+        .await
+        .unwrap()
+        .0;
     assert_ne!(renewed, first);
     cache.forget(&key, &first).await;
-    let kept = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let kept = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap().0;
     assert_eq!(kept, renewed);
     cache.forget(&key, &renewed).await;
-    let third = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let third = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap().0;
     assert_ne!(third, renewed);
 }
 
