@@ -23,7 +23,7 @@ pub use docker_registry::DockerRegistry;
 pub use files::{RealFiles, real_files};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;
-pub use push::{http_push, http_push_blob, skopeo_copy, skopeo_push};
+pub use push::{http_push, http_push_blob, skopeo, skopeo_copy, skopeo_push};
 pub use token_server::TokenServer;
 
 /// A program, or a package, that this machine has not.

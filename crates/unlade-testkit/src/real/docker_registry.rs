@@ -44,13 +44,31 @@ impl DockerRegistry {
     ///
     /// [`Missing`] where the program is not installed.
     pub fn token(server: &TokenServer) -> Result<Self, Missing> {
+        Self::token_at(server, &server.realm())
+    }
+
+    /// Starts a registry that takes the tokens of a server, and sends clients for them to another URL: that of a proxy
+    /// before the server.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn token_at(server: &TokenServer, realm: &str) -> Result<Self, Missing> {
         let auth = format!(
-            "auth:\n  token:\n    realm: {}\n    service: {}\n    issuer: {}\n    rootcertbundle: FOLDER/secret\n",
-            server.realm(),
+            "auth:\n  token:\n    realm: {realm}\n    service: {}\n    issuer: {}\n    rootcertbundle: FOLDER/secret\n",
             TokenServer::SERVICE,
             TokenServer::ISSUER,
         );
         Self::start(&auth, Some(server.certificate_pem().as_bytes()))
+    }
+
+    /// Starts a registry that fetches from another one, by its URL, what it is asked for: a pull-through cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn cache_of(url: &str) -> Result<Self, Missing> {
+        Self::start(&format!("proxy:\n  remoteurl: {url}\n"), None)
     }
 
     /// Gives host and port, as references name them.
@@ -73,14 +91,14 @@ impl DockerRegistry {
         self.daemon.folder.path().join("data/docker/registry/v2/blobs")
     }
 
-    fn start(auth: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
+    fn start(section: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
         let binary = program("docker-registry", "docker-registry")?;
         let daemon = Daemon::start("docker-registry", |folder, address| {
             if let Some(secret) = secret {
                 fs::write(folder.join("secret"), secret).expect("write the secret of a registry");
             }
             let config = folder.join("config.yml");
-            fs::write(&config, configuration(folder, address, auth)).expect("write the configuration of a registry");
+            fs::write(&config, configuration(folder, address, section)).expect("write the configuration of a registry");
             let mut command = Command::new(&binary);
             command.arg("serve").arg(config);
             command
@@ -89,13 +107,13 @@ impl DockerRegistry {
     }
 }
 
-fn configuration(folder: &Path, address: SocketAddr, auth: &str) -> String {
+fn configuration(folder: &Path, address: SocketAddr, section: &str) -> String {
     let folder = folder.display().to_string();
-    let auth = auth.replace("FOLDER", &folder);
+    let section = section.replace("FOLDER", &folder);
     // Without a secret of its own the registry warns at each start; relative URLs keep uploads on the port that a
     // proxy in front shows.
     format!(
         "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n\
-         http:\n  addr: {address}\n  secret: testkit\n  relativeurls: true\n{auth}"
+         http:\n  addr: {address}\n  secret: testkit\n  relativeurls: true\n{section}"
     )
 }

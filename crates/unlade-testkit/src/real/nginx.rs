@@ -83,7 +83,8 @@ impl NginxBuilder {
             .directive(format_args!("limit_conn_status {status}"))
     }
 
-    /// Serves one request in this many seconds, and answers the others with 429 and the time after which to come back.
+    /// Serves one request in this many seconds, at most a minute, and answers the others with 429 and the time after
+    /// which to come back, which may be longer.
     #[must_use]
     pub fn limited_requests(self, seconds: u32) -> Self {
         let rate = 60 / seconds.clamp(1, 60);
@@ -204,11 +205,11 @@ impl Nginx {
         text.lines().map(log::parse).collect()
     }
 
-    /// Waits, for at most half a minute, until a request was answered that fits.
+    /// Waits, for at most half a minute, until a request was answered that fits; so many of the first do not count.
     #[track_caller]
-    pub fn wait_for(&self, fits: impl Fn(&LoggedRequest) -> bool) {
+    pub fn wait_for_another(&self, seen: usize, fits: impl Fn(&LoggedRequest) -> bool) {
         let started = Instant::now();
-        while !self.requests().iter().any(&fits) {
+        while !self.requests().iter().skip(seen).any(&fits) {
             assert!(started.elapsed() < Duration::from_secs(30), "no such request: {:#?}", self.requests());
         }
     }

@@ -76,8 +76,8 @@ fn what_skopeo_makes_of_an_image_for_docker_comes_through() {
     layout::write(source.path(), &[("one", &amd64), ("both", &index.build())]);
     let place = format!("{}/site/docker", registry.host());
     let from = |tag: &str| format!("oci:{}:{tag}", source.path().display());
-    here(skopeo_copy(["--format=v2s2"], &from("one"), &format!("docker://{place}:one")));
-    here(skopeo_copy(["--format=v2s2", "--all"], &from("both"), &format!("docker://{place}:both")));
+    here(skopeo_copy(&["--format=v2s2"], &from("one"), &format!("docker://{place}:one")));
+    here(skopeo_copy(&["--format=v2s2", "--all"], &from("both"), &format!("docker://{place}:both")));
     for (tag, options, media_type) in
         [("one", &[][..], DOCKER_MANIFEST), ("both", &[], DOCKER_LIST), ("both", &["--arch=x86_64"], DOCKER_MANIFEST)]
     {
@@ -107,9 +107,9 @@ fn what_skopeo_makes_of_a_docker_image_for_others_comes_through() {
     );
     let place = format!("{}/site/oci", registry.host());
     let from = |tag: &str| format!("oci:{}:{tag}", source.path().display());
-    here(skopeo_copy(["--format=v2s2"], &from("one"), &format!("docker://{place}:docker")));
-    here(skopeo_copy(["--format=oci"], &format!("docker://{place}:docker"), &format!("docker://{place}:one")));
-    here(skopeo_copy(["--all"], &from("both"), &format!("docker://{place}:both")));
+    here(skopeo_copy(&["--format=v2s2"], &from("one"), &format!("docker://{place}:docker")));
+    here(skopeo_copy(&["--format=oci"], &format!("docker://{place}:docker"), &format!("docker://{place}:one")));
+    here(skopeo_copy(&["--all"], &from("both"), &format!("docker://{place}:both")));
     for (tag, media_type) in [("one", OCI_MANIFEST), ("both", OCI_INDEX)] {
         let described = document(&ask("digest", &format!("{place}:{tag}"), &["--json"]));
         assert_eq!(described["media_type"], media_type);
