@@ -71,6 +71,15 @@ impl DockerRegistry {
         Self::start(&format!("proxy:\n  remoteurl: {url}\n"), None)
     }
 
+    /// Starts a registry that takes and gives manifests of Docker's schema 1 too.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn with_schema1() -> Result<Self, Missing> {
+        Self::start("compatibility:\n  schema1:\n    enabled: true\n", None)
+    }
+
     /// Gives host and port, as references name them.
     pub fn host(&self) -> String {
         self.address().to_string()

@@ -141,7 +141,7 @@ fn nginx_limits_requests() {
 #[test]
 fn openssl_makes_a_certificate_that_is_its_own_authority() {
     let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = openssl_self_signed(folder.path(), "IP:127.0.0.1").unwrap();
+    let (certificate, key) = openssl_self_signed(folder.path(), &["subjectAltName=IP:127.0.0.1"]).unwrap();
     assert!(fs::read_to_string(&certificate).unwrap().contains("BEGIN CERTIFICATE"));
     let registry = DockerRegistry::plain().unwrap();
     let nginx = Nginx::before(registry.address()).tls_files(&certificate, &key).start().unwrap();
