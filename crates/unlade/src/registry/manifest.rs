@@ -32,15 +32,21 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
         ));
     }
     plain(&reply.answer.headers, &request.what)?;
+    let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
+    let raw = RawManifest::new(media_type, bytes);
+    raw.check_supported().map_err(|cause| {
+        Error::new(ErrorKind::Unsupported, format!("cannot {}", request.what))
+            .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
+            .caused_by(cause)
+    })?;
     if let (Some(digest), Selector::Tag(_)) = (declared_digest(&reply.answer.headers), selector) {
-        verify::expect(&digest, &bytes).map_err(|error| {
+        verify::expect(&digest, &raw.bytes).map_err(|error| {
             error
                 .making(format!("cannot {}: it is not what the registry says that it is", request.what))
                 .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
         })?;
     }
-    let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(RawManifest::new(media_type, bytes))
+    Ok(raw)
 }
 
 /// Refuses content that was encoded although nobody asked for it: its digest is that of something else.
