@@ -5,7 +5,9 @@
 mod docker;
 mod limits;
 mod logins;
+mod proxies;
 mod pulls;
+mod realms;
 mod redirects;
 mod requests;
 mod served;

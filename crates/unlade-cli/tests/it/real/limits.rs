@@ -13,6 +13,7 @@ use unlade_testkit::relay::{Cut, Relay};
 use unlade_testkit::tls::Authority;
 
 use super::{assert_pulls, assert_refuses, document, here, initrd, ipxe, memtest, registry_with};
+use crate::common::unlade;
 
 /// Gives the first byte that a request asked for.
 fn start_of(request: &LoggedRequest) -> u64 {
@@ -139,4 +140,29 @@ fn two_breaks_cost_two_ranges_and_no_byte_twice() {
         assert_eq!((length_of(&blobs[1]), length_of(&blobs[2])), (size - second, size - third));
         assert_eq!(document(&outcome)["files"][0]["bytes_fetched"], size);
     }
+}
+
+#[test]
+fn a_break_is_mended_on_the_way_to_stdout_too() {
+    let payload = initrd();
+    let registry = registry_with(&payload);
+    let nginx = here(Nginx::before(registry.address()).start());
+    let relay = Relay::start(nginx.address());
+    for arguments in [
+        ["pull".to_owned(), format!("{}/site/disk:v1", relay.address()), "-o-".to_owned()],
+        // Nobody says how large this blob is, but the first answer does.
+        ["blob".to_owned(), format!("{}/site/disk@{}", relay.address(), digest(&payload)), "-q".to_owned()],
+    ] {
+        relay.cut_once(Cut::Reset, 30_000_000);
+        let outcome = unlade().args(arguments).run();
+        outcome.assert_code(0);
+        assert!(!relay.is_armed() && outcome.stdout == payload);
+    }
+    let ranges: Vec<bool> = nginx
+        .requests()
+        .iter()
+        .filter(|request| request.is_for_blob())
+        .map(|request| request.range.is_some())
+        .collect();
+    assert_eq!(ranges, [false, true, false, true]);
 }

@@ -8,6 +8,7 @@ use super::{assert_pulls, assert_pulls_with, assert_refuses, here, kernel, regis
 use crate::common::folder;
 
 const SECURE: &str = "--plain-http=false";
+const NAMES: &str = "subjectAltName=IP:127.0.0.1,DNS:localhost";
 
 fn reference(host: &str) -> String {
     format!("{host}/site/disk:v1")
@@ -39,9 +40,8 @@ fn an_authority_that_the_user_gives_is_believed() {
 fn a_certificate_of_a_plain_openssl_command_is_its_own_authority() {
     let (payload, mine, stranger) = (kernel(), folder(), folder());
     let registry = registry_with(&payload);
-    let names = "IP:127.0.0.1,DNS:localhost";
-    let (certificate, key) = here(openssl_self_signed(mine.path(), names));
-    let (other, _) = here(openssl_self_signed(stranger.path(), names));
+    let (certificate, key) = here(openssl_self_signed(mine.path(), &[NAMES]));
+    let (other, _) = here(openssl_self_signed(stranger.path(), &[NAMES]));
     let nginx = here(Nginx::before(registry.address()).tls_files(&certificate, &key).start());
     let (certificate, other) = (text(&certificate), text(&other));
     for host in [nginx.host(), nginx.host().replace("127.0.0.1", "localhost")] {
@@ -55,18 +55,40 @@ fn a_certificate_of_a_plain_openssl_command_is_its_own_authority() {
 
 #[test]
 fn a_certificate_that_is_its_own_authority_must_have_the_right_name_and_date() {
-    let (payload, mine) = (kernel(), folder());
+    let (payload, mine, authority) = (kernel(), folder(), Authority::new());
     let registry = registry_with(&payload);
-    let (certificate, key) = here(openssl_self_signed(mine.path(), "DNS:registry.example"));
-    let misnamed = here(Nginx::before(registry.address()).tls_files(&certificate, &key).start());
-    assert_refuses(&reference(&misnamed.host()), &["--ca-file", &text(&certificate)], "Tls", 6);
-    let authority = Authority::new();
+    // Nobody looks at the common name any more: a certificate without other names has none.
+    for extensions in [&["subjectAltName=DNS:registry.example"][..], &[]] {
+        let (certificate, key) = here(openssl_self_signed(mine.path(), extensions));
+        let misnamed = here(Nginx::before(registry.address()).tls_files(&certificate, &key).start());
+        assert_refuses(&reference(&misnamed.host()), &["--ca-file", &text(&certificate)], "Tls", 6);
+        assert_eq!(misnamed.requests(), []);
+    }
     let identity = authority.self_signed_for(&LOOPBACK_NAMES, Validity::Expired);
     let expired = here(Nginx::before(registry.address()).tls(&identity).start());
     assert_refuses(&reference(&expired.host()), &["--ca-file", &text(&identity.certificate)], "Tls", 6);
-    for nginx in [misnamed, expired] {
-        assert_eq!(nginx.requests(), []);
-    }
+    assert_eq!(expired.requests(), []);
+}
+
+#[test]
+fn a_self_signed_certificate_that_is_no_authority_is_believed_too() {
+    let (payload, mine) = (kernel(), folder());
+    let registry = registry_with(&payload);
+    let extensions = [NAMES, "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth"];
+    let (certificate, key) = here(openssl_self_signed(mine.path(), &extensions));
+    let nginx = here(Nginx::before(registry.address()).tls_files(&certificate, &key).start());
+    assert_pulls(&reference(&nginx.host()), &["--ca-file", &text(&certificate)], &payload);
+}
+
+#[test]
+fn a_bundle_of_authorities_may_hold_words_too() {
+    let (payload, authority, keys) = (kernel(), Authority::new(), folder());
+    let registry = registry_with(&payload);
+    let nginx = here(Nginx::before(registry.address()).tls(&authority.server()).start());
+    let stranger = std::fs::read_to_string(Authority::new().file()).unwrap();
+    let own = std::fs::read_to_string(authority.file()).unwrap();
+    let bundle = super::write(&keys, "bundle", format!("# a stranger\r\n{stranger}\nsubject=ours\n{own}"));
+    assert_pulls(&reference(&nginx.host()), &["--ca-file", &bundle], &payload);
 }
 
 #[test]
@@ -96,7 +118,10 @@ fn an_old_version_is_spoken_unless_a_newer_one_is_asked_for() {
     let (payload, authority) = (kernel(), Authority::new());
     let registry = registry_with(&payload);
     let front = Nginx::before(registry.address()).tls(&authority.server());
-    let (old, new) = (here(front.clone().tls_version("TLSv1.2").start()), here(front.tls_version("TLSv1.3").start()));
+    let (old, new) = (
+        here(front.clone().directive("ssl_protocols TLSv1.2").start()),
+        here(front.directive("ssl_protocols TLSv1.3").start()),
+    );
     let ca = text(&authority.file());
     assert_pulls(&reference(&old.host()), &["--ca-file", &ca], &payload);
     assert_pulls(&reference(&new.host()), &["--ca-file", &ca, "--tls-min=1.3"], &payload);
