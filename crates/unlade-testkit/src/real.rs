@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-pub use docker_registry::DockerRegistry;
+pub use docker_registry::{DockerRegistry, htpasswd};
 pub use files::{RealFiles, real_files};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;

@@ -29,13 +29,9 @@ impl DockerRegistry {
     ///
     /// [`Missing`] where the registry or `htpasswd` is not installed.
     pub fn htpasswd(user: &str, password: &str) -> Result<Self, Missing> {
-        let output = Command::new(program("htpasswd", "apache2-utils")?)
-            .args(["-Bbn", user, password])
-            .output()
-            .expect("run htpasswd");
-        assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+        let file = htpasswd(user, password)?;
         let auth = "auth:\n  htpasswd:\n    realm: testkit\n    path: FOLDER/secret\n";
-        Self::start(auth, Some(&output.stdout))
+        Self::start(auth, Some(&file))
     }
 
     /// Starts a registry that takes the tokens of a server.
@@ -114,6 +110,19 @@ impl DockerRegistry {
         });
         Ok(Self { daemon })
     }
+}
+
+/// Makes the line of a password file, as registries and web servers read it.
+///
+/// # Errors
+///
+/// [`Missing`] where `htpasswd` is not installed.
+#[track_caller]
+pub fn htpasswd(user: &str, password: &str) -> Result<Vec<u8>, Missing> {
+    let mut command = Command::new(program("htpasswd", "apache2-utils")?);
+    let output = command.args(["-Bbn", user, password]).output().expect("run htpasswd");
+    assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }
 
 fn configuration(folder: &Path, address: SocketAddr, section: &str) -> String {

@@ -1,11 +1,9 @@
 //! What sites put before their registries, and how they set it up.
 
-use std::process::Command;
-
 use bytes::Bytes;
 use unlade_testkit::document::Image;
 use unlade_testkit::process::Outcome;
-use unlade_testkit::real::{DockerRegistry, LoggedRequest, Nginx, http_push};
+use unlade_testkit::real::{DockerRegistry, LoggedRequest, Nginx, htpasswd, http_push};
 use unlade_testkit::relay::{Cut, Relay};
 use unlade_testkit::tls::Authority;
 
@@ -54,9 +52,7 @@ fn a_password_that_the_proxy_wants_is_given() {
     let payload = memtest();
     let registry = registry_with(&payload);
     let keys = folder();
-    let made = Command::new("htpasswd").args(["-nbm", "tester", "right"]).output();
-    let made = made.expect("htpasswd (Debian package apache2-utils) makes a password file");
-    let passwords = write(&keys, "htpasswd", made.stdout);
+    let passwords = write(&keys, "htpasswd", here(htpasswd("tester", "right")));
     let front = Nginx::before(registry.address()).directive("auth_basic registry");
     let nginx = here(front.directive(&format!("auth_basic_user_file {passwords}")).start());
     let secret = write(&keys, "secret", "tester:right");
@@ -92,6 +88,36 @@ fn a_host_that_sends_everybody_to_https_is_followed() {
     let refused = assert_refuses(&reference(&front), &options, "Unauthorized", 4);
     assert!(refused["message"].as_str().is_some_and(|text| text.contains(&secure.host())), "{refused}");
     assert!(secure.requests().iter().chain(&front.requests()).all(|request| request.authorization.is_none()));
+}
+
+#[test]
+fn a_registry_that_is_gone_behind_its_proxy_is_asked_again() {
+    let registry = registry_with(&memtest());
+    let nginx = here(Nginx::before(registry.address()).start());
+    drop(registry);
+    let refused = assert_refuses(&reference(&nginx), &["--retries=2"], "Unavailable", 6);
+    assert_eq!((&refused["status"], &refused["attempts"]), (&502.into(), &3.into()), "{refused}");
+    assert_eq!(nginx.requests().len(), 3);
+}
+
+#[test]
+fn a_web_page_is_no_manifest_and_no_blob() {
+    let payload = memtest();
+    let registry = registry_with(&payload);
+    let page = "return 200 '<html><body>Log in to this network first.</body></html>'";
+    let front = Nginx::before(registry.address()).directive("default_type text/html");
+    let portal = here(front.clone().directive(page).start());
+    let refused = assert_refuses(&reference(&portal), &[], "Malformed", 1);
+    assert!(refused["message"].as_str().is_some_and(|text| text.ends_with("it came as text/html")), "{refused}");
+    let pinned = format!("{}/site/disk@{}", portal.host(), Image::titled("disk.img", payload).digest());
+    assert_refuses(&pinned, &[], "Mismatch", 5);
+    let late = here(front.directive(&format!("location ~ /blobs/ {{ {page}; }} set $late 1")).start());
+    assert_refuses(&reference(&late), &[], "Mismatch", 5);
+    for (status, kind, code) in [(403, "Denied", 4), (404, "NotFound", 3), (451, "Rejected", 1)] {
+        let wall = here(Nginx::before(registry.address()).directive(&format!("return {status}")).start());
+        let refused = assert_refuses(&reference(&wall), &[], kind, code);
+        assert!(!refused.to_string().contains("<html>"), "{refused}");
+    }
 }
 
 #[test]
