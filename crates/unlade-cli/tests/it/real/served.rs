@@ -44,7 +44,7 @@ fn layout_by_skopeo() -> (TempDir, Document, Document) {
     let registry = here(DockerRegistry::plain());
     let folder = folder();
     let target = folder.path().join("site/files");
-    fs::create_dir_all(&target).unwrap();
+    fs::create_dir_all(&target).expect("make a folder for a layout");
     for (tag, document) in [("both", &index), ("single", &single)] {
         http_push(&registry.client(), "site/files", tag, document);
         let from = format!("docker://{}/site/files:{tag}", registry.host());
