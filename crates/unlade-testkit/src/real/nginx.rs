@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::{Daemon, DockerRegistry, Missing, program};
 use crate::client::Client;
@@ -207,14 +206,5 @@ impl Nginx {
         mark.read_to_end(&mut Vec::new()).expect("read the sign of nginx");
         let text = fs::read_to_string(folder.join("access")).expect("read the log of nginx");
         text.lines().map(log::parse).collect()
-    }
-
-    /// Waits, for at most half a minute, until a request was answered that fits; so many of the first do not count.
-    #[track_caller]
-    pub fn wait_for_another(&self, seen: usize, fits: impl Fn(&LoggedRequest) -> bool) {
-        let started = Instant::now();
-        while !self.requests().iter().skip(seen).any(&fits) {
-            assert!(started.elapsed() < Duration::from_secs(30), "no such request: {:#?}", self.requests());
-        }
     }
 }

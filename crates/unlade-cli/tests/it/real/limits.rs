@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::thread;
 
 use serde_json::Value;
 use unlade_testkit::content::digest;
@@ -12,8 +11,8 @@ use unlade_testkit::real::{LoggedRequest, Nginx, http_push};
 use unlade_testkit::relay::{Cut, Relay};
 use unlade_testkit::tls::Authority;
 
-use super::{assert_pulls, assert_refuses, document, here, initrd, ipxe, memtest, registry_with};
-use crate::common::unlade;
+use super::{assert_is, assert_pulls, assert_refuses, document, here, initrd, ipxe, memtest, registry_with};
+use crate::common::{folder, pull, unlade};
 
 /// Gives the first byte that a request asked for.
 fn start_of(request: &LoggedRequest) -> u64 {
@@ -63,14 +62,14 @@ fn a_full_server_is_asked_again_until_it_has_room() {
         let holder = hold(&nginx, &large);
         let refused = assert_refuses(&reference, &["--retries=1"], kind, 6);
         assert_eq!((&refused["status"], &refused["attempts"]), (&status.into(), &2.into()), "{refused}");
-        let refusals = nginx.requests().len();
-        let outcome = thread::scope(|scope| {
-            let pulling = scope.spawn(|| assert_pulls(&reference, &["--retries=20", "--progress=json"], &payload));
-            // It was turned away, and is about to come again.
-            nginx.wait_for_another(refusals, |request| request.status == status);
-            drop(holder);
-            pulling.join().expect("the pull succeeds")
-        });
+        let folder = folder();
+        let run = pull(&reference, folder.path()).args(["--retries=20", "--progress=json"]);
+        let running = run.start();
+        running.stderr_line("retrying");
+        drop(holder);
+        let outcome = running.finish();
+        outcome.assert_code(0);
+        assert_is(&folder.path().join("out.img"), &payload);
         let reasons = retries(&outcome);
         assert!(
             !reasons.is_empty() && reasons.iter().all(|reason| reason.contains(&status.to_string())),
