@@ -24,21 +24,26 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
         Ok(read) => read,
         Err(error) => return Err(suggest(api, selector, error).await),
     };
-    judge(&reply.answer.headers, reply.answer.status.as_u16(), selector, &bytes)
-        .map_err(|error| reply.failed(&request, error))?;
     let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(RawManifest::new(media_type, bytes))
+    let raw = RawManifest::new(media_type, bytes);
+    judge(&reply.answer.headers, reply.answer.status.as_u16(), selector, &raw)
+        .map_err(|error| reply.failed(&request, error))?;
+    Ok(raw)
 }
 
 /// Says whether an answer is a document, and the one that its registry says it is.
-fn judge(headers: &HeaderMap, status: u16, selector: &Selector, bytes: &[u8]) -> Result<()> {
+fn judge(headers: &HeaderMap, status: u16, selector: &Selector, raw: &RawManifest) -> Result<()> {
     if status != 200 {
         return Err(Error::new(ErrorKind::Mismatch, format!("the answer {status} holds no document")));
     }
     plain(headers)?;
+    // Before the digest: that of a signed manifest of schema 1 is not that of its bytes.
+    raw.check_supported()
+        .map_err(|cause| Error::new(ErrorKind::Unsupported, "the manifest cannot be used").caused_by(cause))?;
     // A digest that was asked for decides alone.
     if let (Selector::Tag(_), Some(digest)) = (selector, declared_digest(headers)?) {
-        verify::expect(&digest, bytes).map_err(|error| error.making("it is not what the registry says that it is"))?;
+        verify::expect(&digest, &raw.bytes)
+            .map_err(|error| error.making("it is not what the registry says that it is"))?;
     }
     Ok(())
 }

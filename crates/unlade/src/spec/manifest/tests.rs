@@ -82,6 +82,10 @@ fn schema_1_has_an_error_of_its_own() {
     let text = r#"{"schemaVersion":1,"name":"a","fsLayers":[],"history":[]}"#;
     assert!(parse("", text).unwrap_err().is_unsupported());
     assert!(parse("application/vnd.docker.distribution.manifest.v1+prettyjws", text).unwrap_err().is_unsupported());
+    assert!(RawManifest::new(None, text).check_supported().is_err());
+    for other in [r#"{"schemaVersion":2,"layers":[]}"#, r#"{"layers":[],"manifests":[]}"#, "no JSON"] {
+        assert!(RawManifest::new(None, other).check_supported().is_ok(), "{other}");
+    }
 }
 
 #[test]
