@@ -97,8 +97,10 @@ impl Catalog for Memory {
         Ok(self.manifest(selector).await?.descriptor())
     }
 
-    fn tags(&self) -> BoxStream<'_, Result<String>> {
-        let tags: Vec<_> = self.contents().tags.keys().cloned().map(Ok).collect();
+    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+        let contents = self.contents();
+        let following = contents.tags.keys().filter(|tag| after.is_none_or(|after| tag.as_str() > after));
+        let tags: Vec<_> = following.cloned().map(Ok).collect();
         stream::iter(tags).boxed()
     }
 

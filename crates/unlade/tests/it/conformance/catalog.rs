@@ -27,8 +27,19 @@ pub(crate) async fn what_is_not_there_is_not_described(catalog: Arc<dyn Catalog>
     }
 }
 
+async fn tags(catalog: &dyn Catalog, after: Option<&str>) -> Vec<String> {
+    catalog.tags(after).try_collect().await.unwrap()
+}
+
+pub(crate) async fn a_listing_of_tags_goes_on_behind_any_of_them(catalog: Arc<dyn Catalog>, _: &Holdings) {
+    let all = tags(&*catalog, None).await;
+    for (place, tag) in all.iter().enumerate() {
+        assert_eq!(tags(&*catalog, Some(tag)).await, all[place + 1..], "behind {tag}");
+    }
+}
+
 pub(crate) async fn each_tag_is_listed_once(catalog: Arc<dyn Catalog>, held: &Holdings) {
-    let mut found: Vec<String> = catalog.tags().try_collect().await.unwrap();
+    let mut found = tags(&*catalog, None).await;
     let mut expected: Vec<String> = held.tags.iter().map(|(tag, _)| tag.clone()).collect();
     found.sort();
     expected.sort();

@@ -64,6 +64,7 @@ macro_rules! catalog_suite {
     ($place:expr) => {
         $crate::conformance::tests! { $place;
             catalog {
+                a_listing_of_tags_goes_on_behind_any_of_them
                 a_manifest_is_described
                 each_tag_is_listed_once
                 referrers_are_those_of_their_subject
