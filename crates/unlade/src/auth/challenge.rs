@@ -236,5 +236,30 @@ mod tests {
                 parse([&value]);
             }
         }
+
+        #[test]
+        fn never_panics_on_what_is_nearly_one(text in r#"((Bearer|Basic|realm|=|,|"|\\| |é|x){0,12})"#) {
+            let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            let found = parse([&value, &value]);
+            prop_assert!(found.len() <= MAX_CHALLENGES);
+            // Whether there is one to answer is another matter.
+            drop(choose(&found));
+        }
+
+        #[test]
+        fn what_is_well_formed_is_read_whatever_stands_in_it(
+            realm in r#"[a-z:/?="\\ ,]{1,16}"#,
+            service in r"[a-z.]{1,8}",
+            before in "(Negotiate, |Basic realm=\"x\", |,, )?",
+        ) {
+            let quoted = realm.replace('\\', r"\\").replace('"', "\\\"");
+            let text = format!(r#"{before}Bearer realm="{quoted}",service={service} , scope="repository:a/b:pull""#);
+            let found = parse([&HeaderValue::from_str(&text).unwrap()]);
+            let chosen = choose(&found).unwrap();
+            prop_assert_eq!(&chosen.scheme, &Scheme::Bearer);
+            prop_assert_eq!(chosen.realm(), Some(realm.as_str()));
+            prop_assert_eq!(chosen.service(), Some(service.as_str()));
+            prop_assert_eq!(chosen.scope(), Some("repository:a/b:pull"));
+        }
     }
 }

@@ -147,7 +147,28 @@ fn invalid(message: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_neither_panics_nor_shows_it(
+            key in r"(https?://)?(r\.example|R\.Example:1|docker\.io|)(/x|/x/y|/v1/|//)?",
+            field in "auth|username|password|identitytoken|registrytoken",
+            value in r#""(hunter2!|PHRva2VuPjpodW50ZXIy|OmgudW50ZXIy|aHVudGVyMg==)"|null|7|\["hunter2"\]|\{\}"#,
+        ) {
+            let text = format!(r#"{{"auths":{{"{key}":{{"{field}":{value}}},"r.example/x/y":{value}}}}}"#);
+            let file = AuthFile::parse(text.as_bytes(), "auth.json").unwrap();
+            for repository in ["r.example/x/y/z", "r.example/x", "alpine"] {
+                let shown = match file.lookup(&repository.parse().unwrap()) {
+                    Ok(found) => format!("{:?}", found.map(|(key, _)| key)),
+                    Err(error) => error.chain().join(": "),
+                };
+                prop_assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVyMg"), "{}", shown);
+            }
+        }
+    }
 
     fn find(file: &str, repository: &str) -> Option<(String, String)> {
         let found =

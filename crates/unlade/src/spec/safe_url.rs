@@ -117,7 +117,26 @@ impl Serialize for SafeUrl {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_may_be_a_secret_is_not_printed(
+            user in "(hunter2(:hunter2)?@)?",
+            path in "[a-z/é%]{0,8}",
+            name in "[a-zA-Z-]{1,9}",
+            more in "(&hunter2|&x=hunter2|&=hunter2|&n=1){0,3}",
+            fragment in "(#hunter2)?",
+        ) {
+            prop_assume!(!TELLING.contains(&name.as_str()));
+            let url = SafeUrl::parse(&format!("https://{user}r.example/{path}?{name}=hunter2{more}{fragment}")).unwrap();
+            let shown = format!("{url} {url:?} {} {}", url.authority(), serde_json::to_string(&url).unwrap());
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
+            prop_assert!(shown.starts_with("https://") && shown.contains(&name), "{}", shown);
+        }
+    }
 
     #[test]
     fn long_ones_are_cut() {

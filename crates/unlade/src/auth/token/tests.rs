@@ -1,6 +1,28 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use proptest::prelude::*;
+
 use super::*;
+
+proptest! {
+    #[test]
+    fn whatever_a_token_server_answers_it_is_a_token_or_an_error(
+        token in r#""(hunter2|\PC{0,9}|\\n)"|null|7|\[\]"#,
+        lifetime in r#"-?[0-9]{1,25}|"[0-9a-z ]{0,6}"|null|1e400|1.5"#,
+        issued in r#""[0-9TZ:+-]{0,25}"|null|7"#,
+    ) {
+        let body = format!(r#"{{"token":{token},"expires_in":{lifetime},"issued_at":{issued}}}"#);
+        let now = Instant::now();
+        match Token::read(body.as_bytes(), now, SystemTime::now()) {
+            Ok(token) => {
+                prop_assert!(token.expires_at > now && token.expires_at <= now + MAX_LIFETIME);
+                prop_assert!(token.is_usable(now));
+                http::HeaderValue::from_str(token.authorization().expose()).unwrap();
+            }
+            Err(error) => prop_assert!(!error.chain().join(": ").contains("hunter2")),
+        }
+    }
+}
 
 fn key(credential: Credential) -> TokenKey {
     let realm = "https://auth.example/token?tenant=7".parse().unwrap();
