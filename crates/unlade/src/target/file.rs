@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
 use super::directory::{Directory, describe, length, same};
-use super::lock::Patience;
+use super::lock::{self, Patience};
 use super::pages::FilePages;
 use super::partial::Partial;
 pub use super::place::{Place, Replace, resolve};
@@ -77,6 +77,7 @@ pub struct FileTarget {
     ticket: Ticket,
     observer: Arc<dyn Observer>,
     offer: Offer,
+    ask: lock::Ask,
     state: State,
 }
 
@@ -123,7 +124,15 @@ enum Verdict {
 impl FileTarget {
     /// Makes a target of a place, which is not touched before `prepare`.
     pub fn new(place: Place, options: FileOptions) -> Self {
-        Self { place, options, ticket: Ticket::new(), observer: Arc::new(Blind), offer: Offer::Any, state: State::Idle }
+        Self {
+            place,
+            options,
+            ticket: Ticket::new(),
+            observer: Arc::new(Blind),
+            offer: Offer::Any,
+            ask: lock::ask_system,
+            state: State::Idle,
+        }
     }
 
     fn replace(&self) -> Replace {
@@ -212,7 +221,7 @@ impl Stage for FileTarget {
         if let Some((file, found)) = self.inspect(&directory)? {
             return Ok(self.present(directory, file, found));
         }
-        let mut patience = Patience::new(job, self.place.path());
+        let mut patience = Patience::new(job, self.place.path(), self.ask);
         for _ in 0..MAX_TURNS {
             job.cancel.check()?;
             let partial = Partial::open(&directory, &self.place.name, &mut patience)?;

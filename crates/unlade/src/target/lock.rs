@@ -17,9 +17,27 @@ use crate::observe::Event;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// Asks the system for the lock of a file, without waiting for it.
+pub(super) type Ask = fn(&File) -> rustix::io::Result<()>;
+
+/// Asks for the lock that other processes on this machine, and often those on others, ask for too.
+pub(super) fn ask_system(file: &File) -> rustix::io::Result<()> {
+    flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
+/// What came of asking for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Nobody else has it until the file is closed.
+    Locked,
+    /// The file system has no locks: whoever else opened the file cannot be told from nobody.
+    Unknowable,
+}
+
 /// What one preparation is still willing to wait, over all the files that it tries to lock.
 #[derive(Debug)]
 pub(super) struct Patience<'a> {
+    ask: Ask,
     job: &'a Job,
     target: PathBuf,
     /// `None` is further away than the clock can tell.
@@ -29,30 +47,28 @@ pub(super) struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     /// Begins to count.
-    pub(super) fn new(job: &'a Job, target: &Path) -> Self {
-        Self { job, target: target.to_owned(), deadline: Instant::now().checked_add(job.lock_wait), told: false }
+    pub(super) fn new(job: &'a Job, target: &Path, ask: Ask) -> Self {
+        let deadline = Instant::now().checked_add(job.lock_wait);
+        Self { ask, job, target: target.to_owned(), deadline, told: false }
     }
 
-    /// Locks a file, waiting for whoever holds it.
-    ///
-    /// Where the file system has no locks, the observer is warned and the work goes on
-    /// without: two processes that then fill one target find that the partial is not
-    /// theirs any more before either publishes it.
-    pub(super) fn lock(&mut self, file: &File, path: &Path) -> Result<()> {
+    /// Locks a file, waiting for whoever holds it; says so, and warns the observer, where nothing can be locked.
+    pub(super) fn lock(&mut self, file: &File, path: &Path) -> Result<Hold> {
         let mut pause = SHORTEST_PAUSE;
         loop {
             self.job.cancel.check()?;
-            match flock(file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(()),
+            match (self.ask)(file) {
+                Ok(()) => return Ok(Hold::Locked),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => {
                     thread::sleep(self.ration(file, pause)?);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                    let text = format!("the file system of {} has no locks", path.display());
+                    let target = self.target.display();
+                    let text = format!("the file system of {target} has no locks: another process may fetch it too");
                     self.job.observer.notice(&Event::Warning { text });
-                    return Ok(());
+                    return Ok(Hold::Unknowable);
                 }
                 Err(error) => return Err(Error::io(format!("cannot lock {}", path.display()), error.into())),
             }

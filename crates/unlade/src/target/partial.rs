@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::directory::{Directory, describe, same};
-use super::lock::Patience;
+use super::lock::{Hold, Patience};
 use super::title::PARTIAL_SUFFIX;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::digest::Algorithm;
@@ -23,8 +23,11 @@ const MAX_NAME: usize = 255;
 /// The shortest limit that is believed: it leaves room for the hash of a long name.
 const MIN_NAME: usize = 64;
 
-/// So many hexadecimal digits tell long names apart that begin alike.
-const HASH_DIGITS: usize = 16;
+/// So many hexadecimal digits tell names apart that begin alike.
+const MARK_DIGITS: usize = 16;
+
+/// So often is a name tried that nobody is to have. One try is enough but for a broken source of chance.
+const MAX_NAMES: u32 = 16;
 
 /// The write bits of everybody but the owner.
 const FOREIGN_WRITE: u32 = 0o022;
@@ -60,7 +63,9 @@ impl Partial {
     /// Opens the partial of a name in the folder, or makes it, and locks it.
     ///
     /// Returns `None` if it was renamed or removed while its lock was waited for:
-    /// whoever held it has ended, and the target may be finished.
+    /// whoever held it has ended, and the target may be finished. Where nothing can be
+    /// locked, it is a new file under a name of its own: bytes of another process can
+    /// then never get into it, however many fill the same target.
     ///
     /// # Errors
     ///
@@ -72,7 +77,13 @@ impl Partial {
         let Some((file, origin)) = open_or_make(directory, &name, &path)? else {
             return Ok(None);
         };
-        patience.lock(&file, &path)?;
+        if patience.lock(&file, &path)? == Hold::Unknowable {
+            if origin == Origin::Made {
+                // Someone who can lock it, on another machine, may have opened it already: it is not used here.
+                drop(Self::new(directory, name, file)?);
+            }
+            return Self::alone(directory, target).map(Some);
+        }
         let found = fstat(&file).map_err(|error| unusable(&path, error))?;
         match directory.look(&name)? {
             Some(named) if same(&named, &found) => {}
@@ -81,8 +92,30 @@ impl Partial {
         if let Some(objection) = objection(&found, origin) {
             return Err(refused(&path, &objection));
         }
+        Self::new(directory, name, file).map(Some)
+    }
+
+    /// Makes a partial that no other process has a reason to open.
+    ///
+    /// If this process is killed, it stays: nobody can know that it is not being filled.
+    fn alone(directory: &Arc<Directory>, target: &OsStr) -> Result<Self> {
+        let limit = name_limit(directory);
+        for _ in 0..MAX_NAMES {
+            let name = marked_name(target, &format!("{:0width$x}", fastrand::u64(..), width = MARK_DIGITS), limit);
+            match make(directory, &name) {
+                Ok(file) => return Self::new(directory, name, file),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(unmade(directory, error)),
+            }
+        }
+        Err(unmade(directory, Errno::EXIST))
+    }
+
+    fn new(directory: &Arc<Directory>, name: OsString, file: File) -> Result<Self> {
+        let path = directory.join(&name);
+        let found = fstat(&file).map_err(|error| unusable(&path, error))?;
         let directory = Arc::clone(directory);
-        Ok(Some(Self { directory, name, path, file: Arc::new(file), found, care: Care::Remove }))
+        Ok(Self { directory, name, path, file: Arc::new(file), found, care: Care::Remove })
     }
 
     /// Returns the open file, which holds the lock.
@@ -140,17 +173,22 @@ impl Drop for Partial {
 ///
 /// Where the name would be too long for the file system, its beginning and its hash stand for it.
 pub(super) fn partial_name(target: &OsStr, limit: usize) -> OsString {
-    let target = target.as_bytes();
-    let mut name = b".".to_vec();
     if target.len() + PARTIAL_SUFFIX.len() < limit {
-        name.extend_from_slice(target);
-    } else {
-        let room = limit.saturating_sub(".".len() + "-".len() + HASH_DIGITS + PARTIAL_SUFFIX.len());
-        name.extend_from_slice(beginning(target, room));
-        name.push(b'-');
-        name.extend_from_slice(&digest_of(Algorithm::Sha256, target).hex().as_bytes()[..HASH_DIGITS]);
+        let mut name = OsString::from(".");
+        name.push(target);
+        name.push(PARTIAL_SUFFIX);
+        return name;
     }
-    name.extend_from_slice(PARTIAL_SUFFIX.as_bytes());
+    let hash = digest_of(Algorithm::Sha256, target.as_bytes());
+    marked_name(target, &hash.hex()[..MARK_DIGITS], limit)
+}
+
+/// Returns a name with a mark, as much of the target's own before it as the file system takes.
+fn marked_name(target: &OsStr, mark: &str, limit: usize) -> OsString {
+    let room = limit.saturating_sub(".".len() + "-".len() + mark.len() + PARTIAL_SUFFIX.len());
+    let mut name = b".".to_vec();
+    name.extend_from_slice(beginning(target.as_bytes(), room));
+    name.extend_from_slice(format!("-{mark}{PARTIAL_SUFFIX}").as_bytes());
     OsString::from_vec(name)
 }
 
@@ -169,18 +207,21 @@ fn name_limit(directory: &Directory) -> usize {
     told.unwrap_or(MAX_NAME).clamp(MIN_NAME, MAX_NAME)
 }
 
+const FLAGS: OFlags = OFlags::RDWR.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
+/// Makes a file that was not there, for its owner alone.
+fn make(directory: &Directory, name: &OsStr) -> rustix::io::Result<File> {
+    openat(directory, name, FLAGS | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o600)).map(File::from)
+}
+
 /// Opens what is there, without following or waking anything, or makes a new file.
 ///
 /// Returns `None` if one that was there went away in between.
 fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Option<(File, Origin)>> {
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match openat(directory, name, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o600)) {
-        Ok(made) => return Ok(Some((made.into(), Origin::Made))),
+    match make(directory, name) {
+        Ok(made) => return Ok(Some((made, Origin::Made))),
         Err(Errno::EXIST) => {}
-        Err(error) => {
-            let message = format!("cannot make a file in the folder {}", directory.path().display());
-            return Err(Error::io(message, error.into()));
-        }
+        Err(error) => return Err(unmade(directory, error)),
     }
     // Looked at before it is opened: opening a device can do things to it.
     let Some(found) = directory.look(name)? else {
@@ -189,7 +230,7 @@ fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Opti
     if let Some(objection) = strangeness(&found) {
         return Err(refused(path, &objection));
     }
-    match openat(directory, name, flags, Mode::empty()) {
+    match openat(directory, name, FLAGS, Mode::empty()) {
         Ok(opened) => {
             let found = fstat(&opened).map_err(|error| unusable(path, error))?;
             match strangeness(&found) {
@@ -227,6 +268,10 @@ fn objection(found: &Stat, origin: Origin) -> Option<String> {
 fn refused(path: &Path, objection: &str) -> Error {
     Error::new(ErrorKind::Io, format!("cannot use {}, which {objection}", path.display()))
         .advise(Advice::RemoveStranger(path.display().to_string()))
+}
+
+fn unmade(directory: &Directory, error: Errno) -> Error {
+    Error::io(format!("cannot make a file in the folder {}", directory.path().display()), error.into())
 }
 
 fn unusable(path: &Path, error: Errno) -> Error {

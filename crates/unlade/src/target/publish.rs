@@ -190,7 +190,7 @@ mod tests {
 
     use super::super::Job;
     use super::super::directory::Directory;
-    use super::super::lock::Patience;
+    use super::super::lock::{Patience, ask_system};
     use super::super::place::resolve;
     use super::*;
     use crate::cancel::Cancel;
@@ -207,7 +207,8 @@ mod tests {
         let content = Content { digest: digest_of(Algorithm::Sha256, b""), size: None };
         let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
         let directory = Arc::new(Directory::open(&place, Durability::NoSync).unwrap());
-        let open = || Partial::open(&directory, &place.name, &mut Patience::new(&job, &path)).unwrap().unwrap();
+        let open =
+            || Partial::open(&directory, &place.name, &mut Patience::new(&job, &path, ask_system)).unwrap().unwrap();
 
         assert_eq!(link(&open(), &place.name), Ok(()));
         assert_eq!(link(&open(), &place.name), Err(Errno::EXIST));

@@ -692,3 +692,48 @@ fn many_that_want_one_file_all_get_it() {
     });
     assert_eq!(names(&folder), ["disk.img"]);
 }
+
+fn unlockable(path: &Path) -> Box<FileTarget> {
+    let mut target = target(path);
+    target.ask = |_| Err(Errno::NOLCK);
+    target
+}
+
+#[test]
+fn without_locks_nobody_writes_into_what_another_publishes() {
+    let (folder, path) = folder();
+    let witness = Arc::new(Witness::default());
+    let (mut first, mut second) = (unlockable(&path), unlockable(&path));
+    first.prepare(&watched(LONGER, Duration::ZERO, &Cancel::new(), &witness)).unwrap();
+    let published = first.pages().unwrap();
+    published.write_at(LONGER, 0).unwrap();
+    assert!(matches!(second.prepare(&job(NEW)).unwrap(), Room::Empty));
+    assert_eq!(names(&folder).len(), 2, "each has a partial of its own");
+    publish(first, LONGER).unwrap();
+    second.pages().unwrap().write_at(NEW, 0).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), LONGER);
+    publish(second, NEW).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), NEW);
+    assert_eq!(names(&folder), ["disk.img"]);
+    let events = witness.events.lock().unwrap();
+    assert!(matches!(&events[0], Event::Warning { text } if text.contains("has no locks")), "{events:?}");
+}
+
+#[test]
+fn without_locks_a_partial_that_was_there_is_neither_used_nor_removed() {
+    let (folder, path) = folder();
+    let partial = folder.path().join(PARTIAL);
+    fs::write(&partial, OLD).unwrap();
+    fs::set_permissions(&partial, Permissions::from_mode(0o600)).unwrap();
+    deliver(unlockable(&path), NEW).unwrap();
+    assert_eq!((fs::read(&path).unwrap(), fs::read(&partial).unwrap()), (NEW.to_vec(), OLD.to_vec()));
+    assert_eq!(names(&folder), [PARTIAL, "disk.img"]);
+}
+
+#[test]
+fn without_locks_a_longest_name_has_a_partial_too() {
+    let (folder, _) = folder();
+    let path = folder.path().join("x".repeat(255));
+    deliver(unlockable(&path), NEW).unwrap();
+    assert_eq!(names(&folder).len(), 1);
+}
