@@ -239,6 +239,9 @@ fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Opti
             }
         }
         Err(Errno::NOENT) => Ok(None),
+        Err(Errno::ACCESS) => {
+            Err(unusable(path, Errno::ACCESS).advise(Advice::RemoveStranger(path.display().to_string())))
+        }
         Err(error) => Err(unusable(path, error)),
     }
 }

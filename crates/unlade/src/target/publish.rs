@@ -22,6 +22,9 @@ const PERMISSIONS: u32 = 0o777;
 /// Permissions that a partial never has: one that has them is not trusted by the next run.
 const FOREIGN_WRITE: u32 = 0o022;
 
+/// Permissions that a partial always has: the next run could not open one without them.
+const OWN: u32 = 0o600;
+
 /// The umask of most systems, for when the system does not tell.
 const USUAL_UMASK: u32 = 0o022;
 
@@ -70,8 +73,7 @@ impl Publication<'_> {
             set_length(file, size).map_err(|error| self.failed("set the length of", error))?;
         }
         let mode = self.mode(partial)?;
-        change_mode(partial, mode.difference(Mode::from_raw_mode(FOREIGN_WRITE)))
-            .map_err(|error| self.failed("set the mode of", error))?;
+        change_mode(partial, guarded(mode)).map_err(|error| self.failed("set the mode of", error))?;
         self.sync(partial).map_err(|error| self.failed("sync", error))?;
         if partial.is_at(partial.name())? {
             return Ok(mode);
@@ -103,7 +105,7 @@ impl Publication<'_> {
             return Err(Error::new(ErrorKind::Io, message));
         }
         let done = || -> io::Result<()> {
-            if mode.intersects(Mode::from_raw_mode(FOREIGN_WRITE)) {
+            if mode != guarded(mode) {
                 change_mode(partial, mode)?;
                 self.sync(partial)?;
             }
@@ -162,6 +164,11 @@ fn link(partial: &Partial, name: &OsStr) -> rustix::io::Result<()> {
     unlinkat(folder, partial.name(), AtFlags::empty()).or(Ok(()))
 }
 
+/// Returns what of a mode a file may have while a killed process could leave it as a partial.
+fn guarded(mode: Mode) -> Mode {
+    mode.difference(Mode::from_raw_mode(FOREIGN_WRITE)).union(Mode::from_raw_mode(OWN))
+}
+
 fn change_mode(partial: &Partial, mode: Mode) -> rustix::io::Result<()> {
     match fchmod(partial.file(), mode) {
         // The file is ours: it is the file system that has no modes to set.
@@ -185,13 +192,14 @@ fn parse_umask(status: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::super::Job;
     use super::super::directory::Directory;
     use super::super::lock::{Patience, ask_system};
-    use super::super::place::resolve;
+    use super::super::place::{Place, resolve};
     use super::*;
     use crate::cancel::Cancel;
     use crate::observe::Blind;
@@ -199,21 +207,46 @@ mod tests {
     use crate::spec::digest::Algorithm;
     use crate::verify::digest_of;
 
+    fn open(place: &Place) -> Partial {
+        let content = Content { digest: digest_of(Algorithm::Sha256, b""), size: None };
+        let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
+        let directory = Arc::new(Directory::open(place, Durability::NoSync).unwrap());
+        let mut patience = Patience::new(&job, place.path(), ask_system);
+        Partial::open(&directory, &place.name, &mut patience).unwrap().unwrap()
+    }
+
     #[test]
     fn a_link_stands_for_the_renaming_where_the_name_is_free() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("disk.img");
         let place = resolve(Some(&path), None).unwrap();
-        let content = Content { digest: digest_of(Algorithm::Sha256, b""), size: None };
-        let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
-        let directory = Arc::new(Directory::open(&place, Durability::NoSync).unwrap());
-        let open =
-            || Partial::open(&directory, &place.name, &mut Patience::new(&job, &path, ask_system)).unwrap().unwrap();
-
-        assert_eq!(link(&open(), &place.name), Ok(()));
-        assert_eq!(link(&open(), &place.name), Err(Errno::EXIST));
+        assert_eq!(link(&open(&place), &place.name), Ok(()));
+        assert_eq!(link(&open(&place), &place.name), Err(Errno::EXIST));
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["disk.img"]);
+    }
+
+    #[test]
+    fn until_it_is_published_its_owner_alone_can_write_it() {
+        for (wanted, expected) in [(0o444, 0o644), (0, 0o600), (0o666, 0o644), (0o640, 0o640), (0o757, 0o755)] {
+            let folder = tempfile::TempDir::new().unwrap();
+            let path = folder.path().join("disk.img");
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(wanted)).unwrap();
+            let place = resolve(Some(&path), None).unwrap();
+            let partial = open(&place);
+            let publication = Publication {
+                name: &place.name,
+                path: &path,
+                replace: Replace::Always,
+                durability: Durability::NoSync,
+            };
+            publication.settle(&partial, 0).unwrap();
+            // As a process leaves it that is killed before the renaming.
+            assert_eq!(fs::metadata(partial.path()).unwrap().mode() & 0o7777, expected, "{wanted:o}");
+            publication.publish(partial, 0).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, wanted);
+        }
     }
 
     #[test]
