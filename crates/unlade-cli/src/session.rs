@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::cancel::Cancel;
 use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
@@ -75,13 +77,15 @@ impl Session {
     /// Runs a job, with the display beside it, until it ends or a signal asks it to stop.
     pub(crate) fn run(&self, job: impl Future<Output = Result<()>>) -> Result<()> {
         self.runtime.block_on(async {
+            // A handler for it, once set, stays: to exceed a file size limit is then an error, and no sudden death.
+            let _handled = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(unheard)?;
             tokio::pin!(job);
             let outcome = tokio::select! {
                 biased;
                 outcome = &mut job => outcome,
                 outcome = stopped() => match outcome {
                     Ok(()) => self.stop(job).await,
-                    Err(error) => Err(Error::io("cannot listen for signals", error)),
+                    Err(error) => Err(unheard(error)),
                 },
                 never = self.display.tick() => never,
             };
@@ -98,16 +102,19 @@ impl Session {
             outcome = job => outcome,
             () = tokio::time::sleep(GRACE) => Err(Error::new(ErrorKind::Interrupted, "stopped on request, without cleaning up")),
             again = stopped() => {
-                again.map_err(|error| Error::io("cannot listen for signals", error))?;
+                again.map_err(unheard)?;
                 Err(Error::new(ErrorKind::Interrupted, "stopped at once on the second request"))
             }
         }
     }
 }
 
+fn unheard(error: std::io::Error) -> Error {
+    Error::io("cannot listen for signals", error)
+}
+
 /// Waits for SIGINT or SIGTERM.
 async fn stopped() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
