@@ -1,7 +1,7 @@
 //! What all verbs share: the client, the display, and how a run is stopped.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +129,7 @@ fn log(options: &Common) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(false)
         .finish();
     // Set once, here: nothing else in this process sets it.
     drop(tracing::subscriber::set_global_default(subscriber));
