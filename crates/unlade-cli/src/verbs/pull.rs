@@ -82,7 +82,7 @@ fn report(artifact: &Artifact, delivery: &Delivery, started: Instant) -> Result<
         "reference": artifact.reference().to_string(),
         "manifest": output::descriptor(&artifact.document().descriptor()),
         "files": [{
-            "path": receipt.path,
+            "path": receipt.path.as_ref().map(|path| path.display().to_string()),
             "title": layer.title().map(sanitise),
             "digest": receipt.verified.digest.to_string(),
             "size": receipt.verified.size,

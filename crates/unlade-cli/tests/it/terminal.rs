@@ -1,5 +1,6 @@
 //! The command as people and programs meet it: on a terminal, in JSON, under signals, with variables.
 
+mod documents;
 mod screen;
 
 use unlade_testkit::LyingRegistry;
