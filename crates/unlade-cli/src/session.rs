@@ -14,6 +14,7 @@ use unlade::observe::Observer;
 use unlade::site::Environment;
 use unlade::{Client, Error, ErrorKind, Result};
 
+use crate::log;
 use crate::options::{Common, Realm, SecretFormat, Tls};
 use crate::progress::Display;
 
@@ -35,8 +36,8 @@ pub(crate) struct Session {
 impl Session {
     /// Reads what the options name and puts the client together.
     pub(crate) fn begin(options: &Common) -> Result<Self> {
-        log(options);
         let display = Display::new(options.progress, options.quiet);
+        log::begin(options, &display);
         let cancel = Cancel::new();
         let environment = Environment::of_process();
         let keychain = credentials(options, &environment)?;
@@ -116,23 +117,6 @@ async fn stopped() -> std::io::Result<()> {
         _ = hangup.recv() => {}
     }
     Ok(())
-}
-
-fn log(options: &Common) {
-    let level = match options.verbose {
-        0 => return,
-        1 => "unlade=info,unlade_cli=info,unlade_serve=info",
-        _ => "unlade=debug,unlade_cli=debug,unlade_serve=debug",
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(level)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .without_time()
-        .with_ansi(false)
-        .finish();
-    // Set once, here: nothing else in this process sets it.
-    drop(tracing::subscriber::set_global_default(subscriber));
 }
 
 fn config(options: &Common) -> Result<Config> {

@@ -1,5 +1,7 @@
 //! `unlade blob`.
 
+use std::io::IsTerminal as _;
+
 use unlade::spec::descriptor::Content;
 use unlade::target::Target;
 use unlade::target::writer::WriterTarget;
@@ -17,6 +19,9 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
             format!("{reference} names no blob: add its digest, REPO@sha256:…"),
         ));
     };
+    if !std::io::stdout().is_terminal() {
+        session.display().watch(&format!("asking for {reference}"));
+    }
     let client = session.client();
     let source = client.source(&reference)?;
     let target = WriterTarget::new("stdout", Box::new(std::io::stdout()));

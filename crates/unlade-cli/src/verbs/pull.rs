@@ -1,5 +1,6 @@
 //! `unlade pull`.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     }
     if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
         return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
+    }
+    if !to_stdout || !std::io::stdout().is_terminal() {
+        session.display().watch(&format!("asking for {reference}"));
     }
     let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
     let download = artifact.download()?.options(files(options)).progress(session.display().counters());
