@@ -1,26 +1,21 @@
 //! What all verbs share: the client, the display, and how a run is stopped.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
+mod settings;
+mod signals;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::cancel::Cancel;
-use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
 use unlade::observe::Observer;
 use unlade::site::Environment;
 use unlade::{Client, Error, ErrorKind, Result};
 
+use self::signals::Signals;
 use crate::log;
-use crate::options::{Common, Realm, SecretFormat, Tls};
+use crate::options::Common;
 use crate::progress::Display;
-
-/// The largest certificate, key or pull secret that is read.
-const MAX_FILE: u64 = 4 << 20;
 
 /// How long a job that was asked to stop may take to clean up before the process ends all the same.
 const GRACE: Duration = Duration::from_secs(3);
@@ -41,9 +36,9 @@ impl Session {
         log::begin(options, &display);
         let cancel = Cancel::new();
         let environment = Environment::of_process();
-        let keychain = credentials(options, &environment)?;
+        let keychain = settings::credentials(options, &environment)?;
         let client = Client::builder()
-            .config(config(options)?)
+            .config(settings::config(options)?)
             .credentials(keychain)
             .roots(Arc::new(environment.roots()?))
             .observer(Arc::clone(&display) as Arc<dyn Observer>)
@@ -91,6 +86,12 @@ impl Session {
         })
     }
 
+    /// Ends the run at once, whatever is still under way: a look-up of a name can take as long as it likes,
+    /// and nobody could end it.
+    pub(crate) fn end(self) {
+        self.runtime.shutdown_background();
+    }
+
     /// Asks the job to stop, and waits for it as long as that is reasonable: a target
     /// that blocks (a pipe nobody reads) must not hold the process.
     async fn stop(&self, job: impl Future<Output = Result<()>>, signals: &mut Signals) -> Result<()> {
@@ -103,110 +104,45 @@ impl Session {
     }
 }
 
-/// The signals that ask a run to stop.
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
 
-impl Signals {
-    /// Takes the signals over from the system, which would end the process at once.
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::Options;
+
+    /// Far longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    fn session() -> Session {
+        let options = Options::try_parse_from(["unlade", "digest", "localhost:1/a"]).unwrap();
+        Session::begin(&options.common).unwrap()
     }
 
-    /// Waits for one of them.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.hangup.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-fn config(options: &Common) -> Result<Config> {
-    let mut config = Config::default();
-    config.allow_nets.clone_from(&options.allow_net);
-    for path in &options.ca_file {
-        config.authorities.push(Pem::new(path.display().to_string(), read(path)?));
-    }
-    config.identity = match (&options.cert_file, &options.key_file) {
-        (Some(certificate), Some(key)) => Some(Identity::new(pem(certificate)?, pem(key)?)),
-        (None, None) => None,
-        _ => {
-            return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
-        }
-    };
-    config.connect_timeout = options.connect_timeout;
-    config.lock_timeout = options.lock_timeout;
-    config.min_rate = options.min_rate;
-    config.plain_http = match options.plain_http {
-        Some(true) => PlainHttp::Always,
-        Some(false) => PlainHttp::Never,
-        None => PlainHttp::Loopback,
-    };
-    config.realms = realms(options);
-    config.response_timeout = options.response_timeout;
-    config.retries = options.retries;
-    config.stall_timeout = options.stall_timeout;
-    config.tls_minimum = match options.tls_min {
-        Tls::V1_2 => TlsVersion::Tls12,
-        Tls::V1_3 => TlsVersion::Tls13,
-    };
-    if options.insecure_skip_tls_verify {
-        config.tls_verification = TlsVerification::Skip;
-    }
-    config.trusted_hosts.clone_from(&options.trust_host);
-    Ok(config)
-}
-
-fn realms(options: &Common) -> Realms {
-    let mut realms = Realms::default();
-    realms.rule = match options.realm {
-        Realm::Strict => RealmRule::Strict,
-        Realm::Warn => RealmRule::Warn,
-    };
-    realms.trusted.clone_from(&options.trust_realm);
-    realms
-}
-
-fn credentials(options: &Common, environment: &Environment) -> Result<Keychain> {
-    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?;
-    if let Some(path) = &options.pull_secret_file {
-        let format = match options.pull_secret_format {
-            SecretFormat::Auto => PullSecretFormat::Auto,
-            SecretFormat::Authfile => PullSecretFormat::AuthFile,
-            SecretFormat::Base64 => PullSecretFormat::Base64,
-            SecretFormat::Token => PullSecretFormat::Token,
-            SecretFormat::UserPassword => PullSecretFormat::UserPassword,
+    #[test]
+    fn the_end_waits_for_nothing_that_hangs() {
+        let session = session();
+        let (started, begun) = channel();
+        let (release, hanging) = channel::<()>();
+        let lookup = move || {
+            started.send(()).unwrap();
+            hanging.recv().unwrap_err();
         };
-        keychain = keychain.with_pull_secret(&read(path)?, format, &path.display().to_string())?;
+        let job = async {
+            drop(tokio::task::spawn_blocking(lookup));
+            Ok(())
+        };
+        session.run(job).unwrap();
+        begun.recv_timeout(PATIENCE).unwrap();
+        let (done, ended) = channel();
+        let end = move || {
+            session.end();
+            done.send(()).unwrap();
+        };
+        std::thread::spawn(end);
+        ended.recv_timeout(PATIENCE).expect("the end has come, although a thread still hangs");
+        drop(release);
     }
-    Ok(keychain)
-}
-
-fn pem(path: &Path) -> Result<Pem> {
-    Ok(Pem::new(path.display().to_string(), read(path)?))
-}
-
-/// Reads a small file, or stdin for `-`.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-    };
-    let name = path.display();
-    read.map_err(|error| Error::new(ErrorKind::InvalidInput, format!("cannot read {name}")).caused_by(error))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("{name} is larger than {MAX_FILE} bytes")));
-    }
-    Ok(bytes)
 }
