@@ -3,6 +3,7 @@
 mod command_line;
 mod examples;
 mod failure;
+mod log;
 mod options;
 mod output;
 mod progress;
@@ -29,11 +30,13 @@ fn run(options: Options) -> u8 {
         Ok(session) => session,
         Err(error) => return failure::report(&error, json),
     };
-    match session.run(verbs::run(options.verb, &session)) {
+    let code = match session.run(verbs::run(options.verb, &session)) {
         Ok(()) => 0,
         Err(error) => {
             session.display().failed(&error.chain().join(": "));
             failure::report(&error, json)
         }
-    }
+    };
+    session.end();
+    code
 }

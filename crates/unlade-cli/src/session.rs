@@ -1,26 +1,21 @@
 //! What all verbs share: the client, the display, and how a run is stopped.
 
-use std::fs::File;
-use std::io::{IsTerminal as _, Read as _};
-use std::path::Path;
+mod settings;
+mod signals;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::cancel::Cancel;
-use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
 use unlade::observe::Observer;
 use unlade::site::Environment;
 use unlade::{Client, Error, ErrorKind, Result};
 
-use crate::options::{Common, Realm, SecretFormat, Tls};
+use self::signals::Signals;
+use crate::log;
+use crate::options::Common;
 use crate::progress::Display;
-
-/// The largest certificate, key or pull secret that is read.
-const MAX_FILE: u64 = 4 << 20;
 
 /// How long a job that was asked to stop may take to clean up before the process ends all the same.
 const GRACE: Duration = Duration::from_secs(3);
@@ -37,13 +32,13 @@ pub(crate) struct Session {
 impl Session {
     /// Reads what the options name and puts the client together.
     pub(crate) fn begin(options: &Common) -> Result<Self> {
-        log(options);
         let display = Display::new(options.progress, options.quiet);
+        log::begin(options, &display);
         let cancel = Cancel::new();
         let environment = Environment::of_process();
-        let keychain = credentials(options, &environment)?;
+        let keychain = settings::credentials(options, &environment)?;
         let client = Client::builder()
-            .config(config(options)?)
+            .config(settings::config(options)?)
             .credentials(keychain)
             .roots(Arc::new(environment.roots()?))
             .observer(Arc::clone(&display) as Arc<dyn Observer>)
@@ -77,16 +72,13 @@ impl Session {
     /// Runs a job, with the display beside it, until it ends or a signal asks it to stop.
     pub(crate) fn run(&self, job: impl Future<Output = Result<()>>) -> Result<()> {
         self.runtime.block_on(async {
-            // A handler for it, once set, stays: to exceed a file size limit is then an error, and no sudden death.
-            let _handled = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(unheard)?;
+            // Before the job begins: a signal that comes then must find it stoppable.
+            let mut signals = Signals::listen().map_err(|error| Error::io("cannot listen for signals", error))?;
             tokio::pin!(job);
             let outcome = tokio::select! {
                 biased;
                 outcome = &mut job => outcome,
-                outcome = stopped() => match outcome {
-                    Ok(()) => self.stop(job).await,
-                    Err(error) => Err(unheard(error)),
-                },
+                () = signals.stop() => self.stop(job, &mut signals).await,
                 never = self.display.tick() => never,
             };
             self.display.finish();
@@ -94,131 +86,63 @@ impl Session {
         })
     }
 
+    /// Ends the run at once, whatever is still under way: a look-up of a name can take as long as it likes,
+    /// and nobody could end it.
+    pub(crate) fn end(self) {
+        self.runtime.shutdown_background();
+    }
+
     /// Asks the job to stop, and waits for it as long as that is reasonable: a target
     /// that blocks (a pipe nobody reads) must not hold the process.
-    async fn stop(&self, job: impl Future<Output = Result<()>>) -> Result<()> {
+    async fn stop(&self, job: impl Future<Output = Result<()>>, signals: &mut Signals) -> Result<()> {
         self.cancel.cancel();
         tokio::select! {
             outcome = job => outcome,
             () = tokio::time::sleep(GRACE) => Err(Error::new(ErrorKind::Interrupted, "stopped on request, without cleaning up")),
-            again = stopped() => {
-                again.map_err(unheard)?;
-                Err(Error::new(ErrorKind::Interrupted, "stopped at once on the second request"))
-            }
+            () = signals.stop() => Err(Error::new(ErrorKind::Interrupted, "stopped at once on the second request")),
         }
     }
 }
 
-fn unheard(error: std::io::Error) -> Error {
-    Error::io("cannot listen for signals", error)
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
 
-/// Waits for SIGINT or SIGTERM.
-async fn stopped() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        outcome = tokio::signal::ctrl_c() => outcome?,
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::Options;
+
+    /// Far longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    fn session() -> Session {
+        let options = Options::try_parse_from(["unlade", "digest", "localhost:1/a"]).unwrap();
+        Session::begin(&options.common).unwrap()
     }
-    Ok(())
-}
 
-fn log(options: &Common) {
-    let level = match options.verbose {
-        0 => return,
-        1 => "unlade=info,unlade_cli=info,unlade_serve=info",
-        _ => "unlade=debug,unlade_cli=debug,unlade_serve=debug",
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(level)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .without_time()
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .finish();
-    // Set once, here: nothing else in this process sets it.
-    drop(tracing::subscriber::set_global_default(subscriber));
-}
-
-fn config(options: &Common) -> Result<Config> {
-    let mut config = Config::default();
-    config.allow_nets.clone_from(&options.allow_net);
-    for path in &options.ca_file {
-        config.authorities.push(Pem::new(path.display().to_string(), read(path)?));
-    }
-    config.identity = match (&options.cert_file, &options.key_file) {
-        (Some(certificate), Some(key)) => Some(Identity::new(pem(certificate)?, pem(key)?)),
-        (None, None) => None,
-        _ => {
-            return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
-        }
-    };
-    config.connect_timeout = options.connect_timeout;
-    config.lock_timeout = options.lock_timeout;
-    config.min_rate = options.min_rate;
-    config.plain_http = match options.plain_http {
-        Some(true) => PlainHttp::Always,
-        Some(false) => PlainHttp::Never,
-        None => PlainHttp::Loopback,
-    };
-    config.realms = realms(options);
-    config.response_timeout = options.response_timeout;
-    config.retries = options.retries;
-    config.stall_timeout = options.stall_timeout;
-    config.tls_minimum = match options.tls_min {
-        Tls::V1_2 => TlsVersion::Tls12,
-        Tls::V1_3 => TlsVersion::Tls13,
-    };
-    if options.insecure_skip_tls_verify {
-        config.tls_verification = TlsVerification::Skip;
-    }
-    config.trusted_hosts.clone_from(&options.trust_host);
-    Ok(config)
-}
-
-fn realms(options: &Common) -> Realms {
-    let mut realms = Realms::default();
-    realms.rule = match options.realm {
-        Realm::Strict => RealmRule::Strict,
-        Realm::Warn => RealmRule::Warn,
-    };
-    realms.trusted.clone_from(&options.trust_realm);
-    realms
-}
-
-fn credentials(options: &Common, environment: &Environment) -> Result<Keychain> {
-    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?;
-    if let Some(path) = &options.pull_secret_file {
-        let format = match options.pull_secret_format {
-            SecretFormat::Auto => PullSecretFormat::Auto,
-            SecretFormat::Authfile => PullSecretFormat::AuthFile,
-            SecretFormat::Base64 => PullSecretFormat::Base64,
-            SecretFormat::Token => PullSecretFormat::Token,
-            SecretFormat::UserPassword => PullSecretFormat::UserPassword,
+    #[test]
+    fn the_end_waits_for_nothing_that_hangs() {
+        let session = session();
+        let (started, begun) = channel();
+        let (release, hanging) = channel::<()>();
+        let lookup = move || {
+            started.send(()).unwrap();
+            hanging.recv().unwrap_err();
         };
-        keychain = keychain.with_pull_secret(&read(path)?, format, &path.display().to_string())?;
+        let job = async {
+            drop(tokio::task::spawn_blocking(lookup));
+            Ok(())
+        };
+        session.run(job).unwrap();
+        begun.recv_timeout(PATIENCE).unwrap();
+        let (done, ended) = channel();
+        let end = move || {
+            session.end();
+            done.send(()).unwrap();
+        };
+        std::thread::spawn(end);
+        ended.recv_timeout(PATIENCE).expect("the end has come, although a thread still hangs");
+        drop(release);
     }
-    Ok(keychain)
-}
-
-fn pem(path: &Path) -> Result<Pem> {
-    Ok(Pem::new(path.display().to_string(), read(path)?))
-}
-
-/// Reads a small file, or stdin for `-`.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-    };
-    let name = path.display();
-    read.map_err(|error| Error::new(ErrorKind::InvalidInput, format!("cannot read {name}")).caused_by(error))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("{name} is larger than {MAX_FILE} bytes")));
-    }
-    Ok(bytes)
 }

@@ -1,6 +1,7 @@
 //! Runs the built command as a user would, and looks at what it left behind.
 
 mod running;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 
 pub use running::Running;
+pub use terminal::{Stdout, screen};
 
 /// One run of a program, with a clean environment and a home of its own.
 pub struct Run {

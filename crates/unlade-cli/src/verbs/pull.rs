@@ -1,14 +1,14 @@
 //! `unlade pull`.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use unlade::artifact::Artifact;
 use unlade::spec::text::sanitise;
+use unlade::target::Status;
 use unlade::target::file::{Durability, FileOptions, Replace};
-use unlade::target::writer::WriterTarget;
-use unlade::target::{Status, Target};
 use unlade::transfer::Delivery;
 use unlade::{Error, ErrorKind, Result};
 
@@ -28,13 +28,15 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
         return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
     }
+    if !to_stdout || !std::io::stdout().is_terminal() {
+        session.display().watch(&format!("asking for {reference}"));
+    }
+    let stdout = to_stdout.then(output::target).transpose()?;
     let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
     let download = artifact.download()?.options(files(options)).progress(session.display().counters());
-    let delivery = if to_stdout {
-        let writer = WriterTarget::new("stdout", Box::new(std::io::stdout()));
-        download.into_target(Target::Ordered(Box::new(writer), None)).await?
-    } else {
-        download.into_file(options.output.as_deref()).await?
+    let delivery = match stdout {
+        Some(stdout) => download.into_target(stdout).await?,
+        None => download.into_file(options.output.as_deref()).await?,
     };
     session.display().finish();
     if session.json() {
@@ -82,7 +84,7 @@ fn report(artifact: &Artifact, delivery: &Delivery, started: Instant) -> Result<
         "reference": artifact.reference().to_string(),
         "manifest": output::descriptor(&artifact.document().descriptor()),
         "files": [{
-            "path": receipt.path,
+            "path": receipt.path.as_ref().map(|path| path.display().to_string()),
             "title": layer.title().map(sanitise),
             "digest": receipt.verified.digest.to_string(),
             "size": receipt.verified.size,

@@ -6,3 +6,4 @@ mod faults;
 mod main_job;
 mod real;
 mod secrets;
+mod terminal;

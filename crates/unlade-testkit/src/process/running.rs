@@ -39,6 +39,14 @@ impl Running {
         self.stderr.line(text).unwrap_or_else(|all| panic!("{} never said {text:?} on stderr:\n{all}", self.name))
     }
 
+    /// Waits until stderr holds a text, on a whole line or not, and gives all that was said.
+    ///
+    /// For what is drawn on a terminal, where lines do not end.
+    #[track_caller]
+    pub fn stderr_holds(&self, text: &str) -> String {
+        self.stderr.text(text).unwrap_or_else(|all| panic!("{} never showed {text:?} on stderr:\n{all}", self.name))
+    }
+
     /// Sends a signal.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
@@ -60,9 +68,19 @@ impl Running {
     }
 
     pub(super) fn new(mut child: Child, name: String) -> Self {
-        let stdout = Listener::new(child.stdout.take().expect("stdout is a pipe"));
-        let stderr = Listener::new(child.stderr.take().expect("stderr is a pipe"));
-        Self { child, stdout, stderr, name }
+        let stdout = child.stdout.take().expect("stdout is a pipe");
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        Self::listening(child, stdout, stderr, name)
+    }
+
+    /// Listens to a program at the other ends of its stdout and stderr.
+    pub(super) fn listening(
+        child: Child,
+        stdout: impl Read + Send + 'static,
+        stderr: impl Read + Send + 'static,
+        name: String,
+    ) -> Self {
+        Self { child, stdout: Listener::new(stdout), stderr: Listener::new(stderr), name }
     }
 
     fn stop(&mut self) {
@@ -116,10 +134,18 @@ impl Listener {
 
     /// Waits for a whole line; the error is all that was said instead.
     fn line(&self, text: &str) -> Result<String, String> {
-        let find = |bytes: &[u8]| {
-            let said = String::from_utf8_lossy(bytes);
+        self.find(|said| {
             said.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(text)).map(str::to_owned)
-        };
+        })
+    }
+
+    /// Waits for a text, and gives all that was said; the error is all that was said instead.
+    fn text(&self, text: &str) -> Result<String, String> {
+        self.find(|said| said.contains(text).then(|| said.to_owned()))
+    }
+
+    fn find(&self, find: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        let find = |bytes: &[u8]| find(&String::from_utf8_lossy(bytes));
         let state = lock(&self.heard.state);
         let waiting = |state: &mut (Vec<u8>, bool)| find(&state.0).is_none() && !state.1;
         let (state, _) =
@@ -160,6 +186,12 @@ mod tests {
         let outcome = running.finish();
         outcome.assert_code(3);
         assert_eq!((outcome.stdout_text().as_str(), outcome.stderr.as_str()), ("bye\n", "ready for it\n"));
+    }
+
+    #[test]
+    fn what_does_not_end_a_line_is_heard() {
+        let running = shell("printf 'half a' >&2; read -r line < /dev/null; exec sleep 600");
+        assert_eq!(running.stderr_holds("half"), "half a");
     }
 
     #[test]

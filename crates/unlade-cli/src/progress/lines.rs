@@ -1,0 +1,94 @@
+//! Progress for programs: one JSON object a line.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use unlade::observe::Event;
+use unlade::spec::text::sanitise;
+use unlade::transfer::Progress;
+
+/// So many ticks are between two lines of progress.
+const TICKS: u32 = 10;
+
+/// Lines about what happens, and how far it is.
+pub(super) struct Lines {
+    counters: Arc<Progress>,
+    pace: Mutex<Pace>,
+}
+
+/// The rate of the last seconds.
+struct Pace {
+    since: Instant,
+    verified: u64,
+    rate: f64,
+    ticks: u32,
+}
+
+impl Lines {
+    pub(super) fn new(counters: Arc<Progress>) -> Self {
+        let pace = Pace { since: Instant::now(), verified: 0, rate: 0.0, ticks: 0 };
+        Self { counters, pace: Mutex::new(pace) }
+    }
+
+    /// Prints how far it is, once a second while bytes come.
+    pub(super) fn tick(&self) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.ticks += 1;
+        pace.look(self.counters.verified());
+        if pace.ticks.is_multiple_of(TICKS) && self.counters.fetched() > 0 {
+            self.progress(&pace);
+        }
+    }
+
+    fn progress(&self, pace: &Pace) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
+        let rate = pace.rate as u64;
+        line(&json!({
+            "event": "progress",
+            "bytes_verified": self.counters.verified(),
+            "bytes_fetched": self.counters.fetched(),
+            "bytes_total": self.counters.total(),
+            "rate": rate,
+            "connections": 1,
+        }));
+    }
+}
+
+impl Pace {
+    fn look(&mut self, verified: u64) {
+        let elapsed = self.since.elapsed();
+        if elapsed < Duration::from_secs(1) {
+            return;
+        }
+        // The loss of precision is far below what is shown.
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let fresh = verified.saturating_sub(self.verified) as f64 / elapsed.as_secs_f64();
+        self.rate = if self.rate == 0.0 { fresh } else { 0.7 * self.rate + 0.3 * fresh };
+        self.since = Instant::now();
+        self.verified = verified;
+    }
+}
+
+/// Prints one object.
+pub(super) fn line(value: &Value) {
+    super::say(&value.to_string());
+}
+
+/// Describes what happened.
+pub(super) fn document(event: &Event) -> Value {
+    let mut fields = match event {
+        Event::Committed { target, digest } => json!({ "target": target, "digest": digest.to_string() }),
+        Event::EndpointChanged { endpoint } => json!({ "endpoint": endpoint }),
+        Event::PartialRemoved { path } => json!({ "path": path }),
+        Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
+        Event::Resumed { at } => json!({ "bytes_verified": at }),
+        Event::Retrying { reason, wait } => json!({ "reason": sanitise(reason), "until": wait.as_secs_f64() }),
+        Event::Started { digest, size } => json!({ "digest": digest.to_string(), "bytes_total": size }),
+        Event::Waiting { reason } => json!({ "reason": sanitise(reason) }),
+        Event::Warning { text } => json!({ "reason": sanitise(text) }),
+        _ => json!({}),
+    };
+    fields["event"] = json!(event.name());
+    fields
+}

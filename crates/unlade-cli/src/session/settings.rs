@@ -1,0 +1,98 @@
+//! What the options say, as the library takes it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use unlade::auth::{Keychain, PullSecretFormat};
+use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
+use unlade::site::Environment;
+use unlade::{Error, ErrorKind, Result};
+
+use crate::options::{Common, Realm, SecretFormat, Tls};
+
+/// The largest certificate, key or pull secret that is read.
+const MAX_FILE: u64 = 4 << 20;
+
+/// Returns how the client is to behave.
+pub(super) fn config(options: &Common) -> Result<Config> {
+    let mut config = Config::default();
+    config.allow_nets.clone_from(&options.allow_net);
+    for path in &options.ca_file {
+        config.authorities.push(Pem::new(path.display().to_string(), read(path)?));
+    }
+    config.identity = match (&options.cert_file, &options.key_file) {
+        (Some(certificate), Some(key)) => Some(Identity::new(pem(certificate)?, pem(key)?)),
+        (None, None) => None,
+        _ => {
+            return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
+        }
+    };
+    config.connect_timeout = options.connect_timeout;
+    config.lock_timeout = options.lock_timeout;
+    config.min_rate = options.min_rate;
+    config.plain_http = match options.plain_http {
+        Some(true) => PlainHttp::Always,
+        Some(false) => PlainHttp::Never,
+        None => PlainHttp::Loopback,
+    };
+    config.realms = realms(options);
+    config.response_timeout = options.response_timeout;
+    config.retries = options.retries;
+    config.stall_timeout = options.stall_timeout;
+    config.tls_minimum = match options.tls_min {
+        Tls::V1_2 => TlsVersion::Tls12,
+        Tls::V1_3 => TlsVersion::Tls13,
+    };
+    if options.insecure_skip_tls_verify {
+        config.tls_verification = TlsVerification::Skip;
+    }
+    config.trusted_hosts.clone_from(&options.trust_host);
+    Ok(config)
+}
+
+fn realms(options: &Common) -> Realms {
+    let mut realms = Realms::default();
+    realms.rule = match options.realm {
+        Realm::Strict => RealmRule::Strict,
+        Realm::Warn => RealmRule::Warn,
+    };
+    realms.trusted.clone_from(&options.trust_realm);
+    realms
+}
+
+/// Returns where credentials come from.
+pub(super) fn credentials(options: &Common, environment: &Environment) -> Result<Keychain> {
+    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?;
+    if let Some(path) = &options.pull_secret_file {
+        let format = match options.pull_secret_format {
+            SecretFormat::Auto => PullSecretFormat::Auto,
+            SecretFormat::Authfile => PullSecretFormat::AuthFile,
+            SecretFormat::Base64 => PullSecretFormat::Base64,
+            SecretFormat::Token => PullSecretFormat::Token,
+            SecretFormat::UserPassword => PullSecretFormat::UserPassword,
+        };
+        keychain = keychain.with_pull_secret(&read(path)?, format, &path.display().to_string())?;
+    }
+    Ok(keychain)
+}
+
+fn pem(path: &Path) -> Result<Pem> {
+    Ok(Pem::new(path.display().to_string(), read(path)?))
+}
+
+/// Reads a small file, or stdin for `-`.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+    };
+    let name = path.display();
+    read.map_err(|error| Error::new(ErrorKind::InvalidInput, format!("cannot read {name}")).caused_by(error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{name} is larger than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}
