@@ -5,10 +5,31 @@ use std::io::{self, Write as _};
 use serde_json::{Map, Value, json};
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::text::sanitise;
-use unlade::{Error, Result};
+use unlade::target::Target;
+use unlade::target::writer::WriterTarget;
+use unlade::{Error, ErrorKind, Result};
+
+/// Returns stdout as the target of a blob.
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`](unlade::ErrorKind::Io) if there is none: the bytes would be lost without a word.
+pub(crate) fn target() -> Result<Target> {
+    open()?;
+    Ok(Target::Ordered(Box::new(WriterTarget::new("stdout", Box::new(io::stdout()))), None))
+}
+
+/// Fails if the process was started without a stdout.
+fn open() -> Result<()> {
+    if unlade_sys::stdout::was_closed() {
+        return Err(Error::new(ErrorKind::Io, "cannot write to stdout, which is closed"));
+    }
+    Ok(())
+}
 
 /// Writes bytes as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
+    open()?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Error::io("cannot write to stdout", error))
 }

@@ -1,12 +1,11 @@
 //! `unlade blob`.
 
 use unlade::spec::descriptor::Content;
-use unlade::target::Target;
-use unlade::target::writer::WriterTarget;
 use unlade::{Error, ErrorKind, Result};
 
 use super::reference;
 use crate::options;
+use crate::output;
 use crate::session::Session;
 
 pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()> {
@@ -19,7 +18,7 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
     };
     let client = session.client();
     let source = client.source(&reference)?;
-    let target = WriterTarget::new("stdout", Box::new(std::io::stdout()));
+    let target = output::target()?;
     let download = client.download(source, Content { digest, size: None }, session.display().counters());
-    download.into_target(Target::Ordered(Box::new(target), None)).await.map(drop)
+    download.into_target(target).await.map(drop)
 }

@@ -6,9 +6,8 @@ use std::time::Instant;
 use serde_json::json;
 use unlade::artifact::Artifact;
 use unlade::spec::text::sanitise;
+use unlade::target::Status;
 use unlade::target::file::{Durability, FileOptions, Replace};
-use unlade::target::writer::WriterTarget;
-use unlade::target::{Status, Target};
 use unlade::transfer::Delivery;
 use unlade::{Error, ErrorKind, Result};
 
@@ -28,13 +27,12 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
         return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
     }
+    let stdout = to_stdout.then(output::target).transpose()?;
     let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
     let download = artifact.download()?.options(files(options)).progress(session.display().counters());
-    let delivery = if to_stdout {
-        let writer = WriterTarget::new("stdout", Box::new(std::io::stdout()));
-        download.into_target(Target::Ordered(Box::new(writer), None)).await?
-    } else {
-        download.into_file(options.output.as_deref()).await?
+    let delivery = match stdout {
+        Some(stdout) => download.into_target(stdout).await?,
+        None => download.into_file(options.output.as_deref()).await?,
     };
     session.display().finish();
     if session.json() {
