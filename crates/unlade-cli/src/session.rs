@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::cancel::Cancel;
 use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
@@ -74,14 +75,13 @@ impl Session {
     /// Runs a job, with the display beside it, until it ends or a signal asks it to stop.
     pub(crate) fn run(&self, job: impl Future<Output = Result<()>>) -> Result<()> {
         self.runtime.block_on(async {
+            // Before the job begins: a signal that comes then must find it stoppable.
+            let mut signals = Signals::listen().map_err(|error| Error::io("cannot listen for signals", error))?;
             tokio::pin!(job);
             let outcome = tokio::select! {
                 biased;
                 outcome = &mut job => outcome,
-                outcome = stopped() => match outcome {
-                    Ok(()) => self.stop(job).await,
-                    Err(error) => Err(Error::io("cannot listen for signals", error)),
-                },
+                () = signals.stop() => self.stop(job, &mut signals).await,
                 never = self.display.tick() => never,
             };
             self.display.finish();
@@ -91,30 +91,41 @@ impl Session {
 
     /// Asks the job to stop, and waits for it as long as that is reasonable: a target
     /// that blocks (a pipe nobody reads) must not hold the process.
-    async fn stop(&self, job: impl Future<Output = Result<()>>) -> Result<()> {
+    async fn stop(&self, job: impl Future<Output = Result<()>>, signals: &mut Signals) -> Result<()> {
         self.cancel.cancel();
         tokio::select! {
             outcome = job => outcome,
             () = tokio::time::sleep(GRACE) => Err(Error::new(ErrorKind::Interrupted, "stopped on request, without cleaning up")),
-            again = stopped() => {
-                again.map_err(|error| Error::io("cannot listen for signals", error))?;
-                Err(Error::new(ErrorKind::Interrupted, "stopped at once on the second request"))
-            }
+            () = signals.stop() => Err(Error::new(ErrorKind::Interrupted, "stopped at once on the second request")),
         }
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn stopped() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        outcome = tokio::signal::ctrl_c() => outcome?,
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+/// The signals that ask a run to stop.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from the system, which would end the process at once.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
-    Ok(())
+
+    /// Waits for one of them.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.hangup.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn log(options: &Common) {

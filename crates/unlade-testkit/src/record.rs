@@ -1,7 +1,8 @@
 //! What a server has seen.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -59,6 +60,7 @@ impl ReceivedRequest {
 #[derive(Debug, Default)]
 pub struct Recorder {
     requests: Mutex<Vec<ReceivedRequest>>,
+    arrived: Condvar,
 }
 
 impl Recorder {
@@ -70,6 +72,15 @@ impl Recorder {
     /// Gives the requests whose path matches a pattern in which `*` stands for any text, slashes included.
     pub fn requests_for(&self, pattern: &str) -> Vec<ReceivedRequest> {
         self.requests().into_iter().filter(|request| matches(pattern, &request.path)).collect()
+    }
+
+    /// Waits until a request has come whose path matches a pattern; fails after a minute.
+    #[track_caller]
+    pub fn wait_for(&self, pattern: &str) {
+        let missing = |requests: &mut Vec<ReceivedRequest>| !requests.iter().any(|seen| matches(pattern, &seen.path));
+        let waited = self.arrived.wait_timeout_while(lock(&self.requests), Duration::from_mins(1), missing);
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        assert!(!timed_out, "no request for {pattern} came");
     }
 
     /// Says whether any request held a text; see [`ReceivedRequest::holds_text`].
@@ -86,6 +97,7 @@ impl Recorder {
         let mut requests = lock(&self.requests);
         request.sequence = requests.len();
         requests.push(request);
+        self.arrived.notify_all();
     }
 }
 
