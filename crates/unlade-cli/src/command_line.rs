@@ -14,10 +14,7 @@ const CONTRADICTIONS: [(&str, &str); 4] =
 
 /// Reads the options of this process.
 pub(crate) fn read() -> Result<Options, clap::Error> {
-    parse(std::env::args_os().collect())
-}
-
-fn parse(words: Vec<OsString>) -> Result<Options, clap::Error> {
+    let words: Vec<OsString> = std::env::args_os().collect();
     let mut command = without_variables(Options::command(), &is_empty);
     let mut matches = command.try_get_matches_from_mut(&words)?;
     let overruled = overruled(&matches, &mut command)?;

@@ -35,7 +35,7 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
     }
     if wants_json() {
         let mut document = document(&Error::new(ErrorKind::InvalidInput, usage_message(error)), 2);
-        document["error"]["hint"] = json!("unlade --help lists the options");
+        document["error"]["hint"] = json!("try '--help'");
         // The document is a courtesy: the exit code decides.
         drop(writeln!(std::io::stdout(), "{document}"));
     }
