@@ -230,7 +230,7 @@ fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {
         } else {
             format!("a login is wanted in a form that is not spoken here: {schemes}")
         };
-        Error::new(ErrorKind::Unauthorized, text)
+        Error::new(ErrorKind::Unauthorized, text).advise(Advice::SpeakKnownScheme)
     })
 }
 
@@ -265,10 +265,11 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue> {
 /// redirect would carry the login along.
 async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
     let mut url = None;
-    let mut hops = 0;
+    let (mut hops, mut attempts) = (0, 0);
     loop {
         let exchange = write(key, url.as_ref(), api)?;
         let at = exchange.url.clone();
+        attempts += 1;
         let (outcome, error) = match api.registries.transport.call(exchange).await {
             Ok(answer) if answer.status.is_success() => return read(answer, &at, api).await,
             Ok(answer) if answer.status.is_redirection() => {
@@ -295,7 +296,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
         };
         let outcome = if is_refusal(&error) { Outcome::Final } else { outcome };
-        api.pause(outcome, error, terms).await?;
+        api.pause(outcome, error.with(|context| context.attempts = attempts), terms).await?;
         url = None;
     }
 }
