@@ -124,6 +124,8 @@ pub(crate) fn settled(text: &str) -> String {
     let temporary = format!("{}/.tmp", std::env::temp_dir().display());
     let text = replaced(text, &temporary, |rest| rest.len().min(6), "DIR");
     let text = replaced(&text, "sha256:", |rest| count(rest, |c| c.is_ascii_hexdigit()), "DIGEST");
+    let text = replaced(&text, "the clock of this machine says ", |rest| rest.find('\n').unwrap_or(0), "NOW");
+    let text = replaced(&text, " again in ", |rest| rest.find(" s: ").unwrap_or(0), " again in TIME");
     ["127.0.0.1:", "localhost:", "[::1]:"]
         .into_iter()
         .fold(text, |text, host| replaced(&text, host, |rest| count(rest, |c| c.is_ascii_digit()), "HOST"))
