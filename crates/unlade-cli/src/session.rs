@@ -111,6 +111,8 @@ struct Signals {
 impl Signals {
     /// Takes the signals over from the system, which would end the process at once.
     fn listen() -> std::io::Result<Self> {
+        // A limit on the size of files is to be an error of the write, and is one once nobody dies of the signal.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
