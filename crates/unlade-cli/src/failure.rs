@@ -35,7 +35,7 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
     }
     if wants_json() {
         let mut document = document(&Error::new(ErrorKind::InvalidInput, usage_message(error)), 2);
-        document["error"]["hint"] = json!("unlade --help lists the options");
+        document["error"]["hint"] = json!("try '--help'");
         // The document is a courtesy: the exit code decides.
         drop(writeln!(std::io::stdout(), "{document}"));
     }
@@ -126,7 +126,7 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         return Some(advised(advice));
     }
     Some(match error.kind() {
-        ErrorKind::Denied => "check that this login may read the repository",
+        ErrorKind::Denied => "check that the login may read this repository; --pull-secret-file or --authfile give one",
         ErrorKind::Locked => "wait longer with --lock-timeout",
         ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
         ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
@@ -182,7 +182,12 @@ fn advised(advice: &Advice) -> String {
             "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()
         }
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
-        Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
+        Advice::SpeakKnownScheme => {
+            "nothing on this side helps: the registry must ask for a login as Basic or as Bearer".to_owned()
+        }
+        Advice::TlsMinimum => {
+            "have the server brought up to date, or lower --tls-min, which cannot be below 1.2".to_owned()
+        }
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
         Advice::WriteDevice => {
             "this version has no `unlade write` yet: pull to a file, and copy that to the device".to_owned()

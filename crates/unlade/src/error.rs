@@ -175,6 +175,8 @@ pub enum Advice {
     RemoveStranger(String),
     /// Show a certificate that the server accepts.
     ShowCertificate,
+    /// Nothing on this side: the server must ask for a login in a form that is known.
+    SpeakKnownScheme,
     /// The server speaks TLS.
     SpeakTls,
     /// Allow an older TLS version.

@@ -28,7 +28,10 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
 /// Reads a reference; the message shows the offending place.
 fn reference(text: &str) -> Result<Reference> {
     text.parse::<Reference>().map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("the reference cannot be used: {error}\n{}", error.caret()))
+        let message = format!("the reference cannot be used: {error}");
+        // In a text of nothing but spaces there is no place to show.
+        let message = if text.trim().is_empty() { message } else { format!("{message}\n{}", error.caret()) };
+        Error::new(ErrorKind::InvalidInput, message)
     })
 }
 

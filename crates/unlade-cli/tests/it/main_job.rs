@@ -1,1 +1,12 @@
-//! To come.
+//! The main job: from a reference to a verified file.
+
+mod choosing;
+mod credentials;
+mod documents;
+mod options;
+mod places;
+mod references;
+mod requests;
+mod serving;
+mod stopping;
+mod streams;

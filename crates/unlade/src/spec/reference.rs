@@ -204,7 +204,11 @@ fn echo(text: &str, offset: usize) -> (String, usize) {
     };
     let shown = offset.clamp(tail_at, text.len());
     let before = text.get(tail_at..shown).unwrap_or(tail);
-    let column = head.chars().count() + sanitise(before).chars().count();
+    let column = if login.is_some() && offset <= start {
+        text.get(..offset).unwrap_or_default().chars().count()
+    } else {
+        head.chars().count() + sanitise(before).chars().count()
+    };
     (format!("{head}{}", sanitise(tail)), column)
 }
 

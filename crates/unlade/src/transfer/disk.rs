@@ -55,12 +55,12 @@ pub(super) fn run(
     match last {
         Ok(Last::Publish(proof)) => stage.publish(proof).map(Ending::Published),
         Ok(Last::Suspend(fate)) => {
-            tell(job, &stage.suspend(fate)?);
+            tell(job, progress, &stage.suspend(fate)?);
             Ok(Ending::Suspended)
         }
         Err(error) => match stage.suspend(Fate::Keep) {
             Ok(kept) => {
-                tell(job, &kept);
+                tell(job, progress, &kept);
                 Err(error)
             }
             Err(second) => {
@@ -85,8 +85,11 @@ fn into_stage(target: Target) -> Box<dyn Stage> {
     }
 }
 
-fn tell(job: &Job, kept: &Kept) {
-    if let Kept::Removed(path) = kept {
+/// Says what is gone, if any bytes are.
+fn tell(job: &Job, progress: &Progress, kept: &Kept) {
+    if let Kept::Removed(path) = kept
+        && progress.fetched() > 0
+    {
         job.observer.notice(&Event::PartialRemoved { path: path.display().to_string() });
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 
 use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
 
 use super::address::Peril;
 
@@ -126,7 +127,8 @@ impl Failure {
             Phase::Body => FailureKind::Broken,
             Phase::Head => FailureKind::Other,
         });
-        Self { kind, source: root_cause(&error).map(|text| Box::from(text.as_str())) }
+        let cause = certificate_fault(&error).or_else(|| root_cause(&error));
+        Self { kind, source: cause.map(|text| Box::from(text.as_str())) }
     }
 }
 
@@ -147,6 +149,33 @@ fn root_cause(error: &(dyn StdError + 'static)) -> Option<String> {
         return None;
     }
     Some(innermost.to_string())
+}
+
+/// Says when a certificate is valid, in dates: rustls counts seconds.
+fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(layer) = next {
+        if let Some(rustls::Error::InvalidCertificate(fault)) = layer.downcast_ref::<rustls::Error>() {
+            return validity(fault);
+        }
+        // An io::Error hides what it wraps from `source()`.
+        let inner = layer.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map_or_else(|| layer.source(), |inner| Some(inner));
+    }
+    None
+}
+
+fn validity(fault: &CertificateError) -> Option<String> {
+    let date = |time: &UnixTime| jiff::Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok();
+    Some(match fault {
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("it was valid until {}, and the clock of this machine says {}", date(not_after)?, date(time)?)
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("it is valid from {} on, and the clock of this machine says {}", date(not_before)?, date(time)?)
+        }
+        _ => return None,
+    })
 }
 
 fn deepest(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
@@ -279,5 +308,27 @@ impl fmt::Debug for Failure {
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_a_certificate_are_told_as_dates() {
+        let time = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let expired = CertificateError::ExpiredContext { time: time(1_800_000_000), not_after: time(1_000_000_000) };
+        let error = io::Error::other(io::Error::other(rustls::Error::InvalidCertificate(expired)));
+        assert_eq!(
+            certificate_fault(&error).unwrap(),
+            "it was valid until 2001-09-09T01:46:40Z, and the clock of this machine says 2027-01-15T08:00:00Z"
+        );
+        let future = CertificateError::NotValidYetContext { time: time(0), not_before: time(1_000_000_000) };
+        assert_eq!(
+            validity(&future).unwrap(),
+            "it is valid from 2001-09-09T01:46:40Z on, and the clock of this machine says 1970-01-01T00:00:00Z"
+        );
+        assert_eq!(validity(&CertificateError::UnknownIssuer), None);
     }
 }

@@ -99,6 +99,12 @@ fn a_login_is_refused_and_not_shown() {
 }
 
 #[test]
+fn the_place_before_a_login_is_shown_too() {
+    let error = "https://me:hunter2@r.example/a".parse::<Reference>().unwrap_err();
+    assert_eq!(error.caret(), "  https://***@r.example/a\n  ^");
+}
+
+#[test]
 fn docker_hub_and_loopback_are_known_by_name() {
     let registry = |text: &str| match parsed(text).place() {
         Place::Registry(repository) => repository.registry().clone(),
