@@ -1,0 +1,212 @@
+//! Redirects, and the places they lead to: F39 to F47.
+
+use unlade_testkit::Fault;
+use unlade_testkit::tls::Authority;
+
+use super::case::Case;
+use super::matchers::{blob, manifest, signed};
+use super::world::{Elsewhere, Login, Places, Question};
+
+cases! {
+    a_redirect_301_is_followed_without_the_login => redirected(301);
+    a_redirect_302_is_followed_without_the_login => redirected(302);
+    a_redirect_303_is_followed_without_the_login => redirected(303);
+    a_redirect_307_is_followed_without_the_login => redirected(307);
+    a_redirect_308_is_followed_without_the_login => redirected(308);
+    a_redirect_to_another_hosts_name_is_followed_without_the_token => Case::new()
+        .login(Login::Bearer)
+        .lie_about(blob(), |places| redirect(&places.elsewhere_by_name(), &places.signed))
+        .succeeds(&["manifest", "token +Basic", "manifest +Bearer", "blob +Bearer"])
+        .elsewhere(&["signed"]);
+    a_redirect_over_tls_is_followed_without_the_token => Case::new()
+        .tls()
+        .login(Login::Bearer)
+        .lie_about(blob(), |places| redirect(&places.elsewhere, &places.signed))
+        .succeeds(&["manifest", "token +Basic", "manifest +Bearer", "blob +Bearer"])
+        .elsewhere(&["signed"]);
+    a_redirect_to_a_trusted_host_over_plain_http_is_followed_without_the_login => Case::new()
+        .login(Login::Basic)
+        .arguments(&["--trust-host", "127.0.0.1"])
+        .lie_about(blob(), |places| redirect(&places.elsewhere, &places.signed))
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed"]);
+    a_manifest_is_led_elsewhere_without_the_login => Case::new()
+        .login(Login::Basic)
+        .lie_about(manifest().skip(1), |places| redirect(&places.elsewhere, "/manifest"))
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["/manifest"]);
+    a_redirect_within_the_registry_keeps_the_login => Case::new()
+        .login(Login::Basic)
+        .lie_about(blob(), |places| redirect(&places.registry, &places.blob))
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"]);
+    a_raw_blob_is_led_elsewhere => Case::new()
+        .asks(Question::RawBlob)
+        .lie_about(blob(), |places| redirect(&places.elsewhere, &places.signed))
+        .succeeds(&["blob"])
+        .elsewhere(&["signed"]);
+    a_blob_that_is_cut_elsewhere_goes_on_by_a_fresh_redirect => stored()
+        .lie_elsewhere(signed(), |_| Fault::CutBody { after: 1000 })
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob 1000-99999 +Basic"])
+        .elsewhere(&["signed", "signed 1000-99999"])
+        .fetched(100_000, 1000);
+    a_store_that_fails_is_asked_again_by_a_fresh_redirect => stored()
+        .lie_elsewhere(signed(), |_| Fault::CloseBeforeAnswer)
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"]);
+    a_redirect_of_a_target_is_followed_further => stored()
+        .lie_elsewhere(signed(), |places| redirect(&places.elsewhere, &places.signed))
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"]);
+    a_target_may_not_lead_back_with_a_login_in_the_url => stored()
+        .lie_elsewhere(signed(), |_| Fault::RedirectUserinfo)
+        .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed"]);
+
+    redirects_in_circles_end => Case::new()
+        .login(Login::Basic)
+        .lie(blob(), Fault::RedirectLoop)
+        .fails("PeerMisbehaved", 1, &[
+            &["manifest", "manifest +Basic", "blob +Basic"][..],
+            &["/loop +Basic"; 10],
+        ].concat())
+        .says(&["too many redirects"]);
+    redirects_in_circles_elsewhere_end => Case::new()
+        .login(Login::Basic)
+        .lie_about(blob(), |places| redirect(&places.elsewhere, "/loop"))
+        .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["/loop"; 10])
+        .says(&["too many redirects"]);
+    a_redirect_to_a_link_local_address_is_not_followed => Case::new()
+        .lie(blob(), Fault::RedirectLinkLocal)
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["169.254.169.254"]);
+    a_manifest_is_not_led_to_a_link_local_address => Case::new()
+        .lie(manifest(), Fault::RedirectLinkLocal)
+        .fails("PeerMisbehaved", 1, &["manifest"])
+        .says(&["169.254.169.254"]);
+    a_store_may_not_lead_to_a_link_local_address => stored()
+        .lie_elsewhere(signed(), |_| Fault::RedirectLinkLocal)
+        .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed"])
+        .says(&["169.254.169.254"]);
+    a_redirect_from_https_to_http_is_not_followed => Case::new()
+        .tls()
+        .login(Login::Basic)
+        .lie(blob(), Fault::RedirectDowngrade)
+        .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"])
+        .says(&["from https to plain http"]);
+    a_redirect_to_a_file_is_not_followed => Case::new()
+        .lie(blob(), Fault::RedirectFile)
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["neither http nor https"]);
+    // The registry is on loopback itself, and the number is its own address.
+    a_number_is_the_address_it_stands_for => Case::new()
+        .login(Login::Basic)
+        .lie(blob(), Fault::RedirectInteger)
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"]);
+    a_number_with_another_port_is_another_origin => Case::new()
+        .login(Login::Basic)
+        .lie_about(blob(), |places| redirect(&places.elsewhere.replace("127.0.0.1", "2130706433"), &places.signed))
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed"]);
+
+    an_expired_signed_url_is_fetched_anew => stored()
+        .lie_elsewhere(signed(), |_| Fault::SignedUrlExpired)
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"]);
+    a_signed_url_that_expires_during_the_download_is_fetched_anew => stored()
+        .lie_elsewhere(signed(), |_| Fault::CutBody { after: 1000 })
+        .lie_elsewhere(signed(), |_| Fault::SignedUrlExpired)
+        .succeeds(&[
+            "manifest",
+            "manifest +Basic",
+            "blob +Basic",
+            "blob 1000-99999 +Basic",
+            "blob 1000-99999 +Basic",
+        ])
+        .elsewhere(&["signed", "signed 1000-99999", "signed 1000-99999"])
+        .fetched(100_000, 1000);
+
+    a_target_gets_a_token_of_its_own => token_store()
+        .lie_elsewhere(signed(), own_realm)
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "token", "signed +Bearer"])
+        .also(|world, _| {
+            let requests = world.elsewhere().recorder().requests();
+            assert_eq!(requests[2].header("authorization"), Some("Bearer token-of-elsewhere"));
+        });
+    a_target_does_not_get_the_registrys_token => Case::new()
+        .login(Login::Bearer)
+        .elsewhere_is(Elsewhere::StoreWithTokens)
+        .lie_elsewhere(signed(), own_realm)
+        .succeeds(&["manifest", "token +Basic", "manifest +Bearer", "blob +Bearer"])
+        .elsewhere(&["signed", "token", "signed +Bearer"])
+        .also(|world, _| {
+            let shown = world.registry.requests().last().and_then(|last| Some(last.header("authorization")?.to_owned()));
+            assert!(!world.elsewhere().recorder().saw_text(&shown.expect("the blob was asked for with a token")[7..]));
+        });
+}
+
+/// A redirect of the blob alone, from a registry that knows the login to an origin that must not.
+fn redirected(status: u16) -> Case {
+    Case::new()
+        .login(Login::Basic)
+        .lie_about(blob(), move |places| Fault::Redirect {
+            status,
+            to: format!("{}{}?signature=secret-signature", places.elsewhere, places.signed),
+        })
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
+        .elsewhere(&["signed"])
+}
+
+/// A registry that keeps its blobs at a store which must not see a credential.
+fn stored() -> Case {
+    Case::new().login(Login::Basic).elsewhere_is(Elsewhere::Store)
+}
+
+/// The same, with a store that hands out tokens of its own.
+fn token_store() -> Case {
+    Case::new().login(Login::Basic).elsewhere_is(Elsewhere::StoreWithTokens)
+}
+
+fn redirect(base: &str, path: &str) -> Fault {
+    Fault::Redirect { status: 307, to: format!("{base}{path}?signature=secret-signature") }
+}
+
+fn own_realm(places: &Places) -> Fault {
+    Fault::TargetChallenge { realm: format!("{}/token", places.elsewhere) }
+}
+
+/// A server that wants a certificate, and that a redirect leads to, gets none: the handshake is the end.
+#[test]
+fn a_client_certificate_does_not_go_along() {
+    use unlade_testkit::document::Image;
+    use unlade_testkit::{LyingRegistry, Origin};
+
+    let authority = Authority::new();
+    let config = authority.requiring_clients(&authority.server());
+    let image = Image::untitled("payload");
+    let client = authority.client("tester");
+    for (elsewhere, code) in [(authority.server().server_config(), 0), (config.clone(), 6)] {
+        let origin = Origin::start_tls(elsewhere);
+        origin.offer_blobs("a", &image);
+        let registry = LyingRegistry::builder().tls(config.clone()).blobs_at(&origin.url("")).start();
+        registry.publish("a", "v1", &image);
+        let folder = crate::common::folder();
+        let outcome = crate::common::pull(&registry.reference("a:v1"), folder.path())
+            .args(["--json", "--retries", "1"])
+            .arg("--ca-file")
+            .arg(authority.file())
+            .arg("--cert-file")
+            .arg(&client.certificate)
+            .arg("--key-file")
+            .arg(&client.key)
+            .run();
+        outcome.assert_code(code);
+        assert!(registry.requests().iter().all(|request| request.client_certificates == 1));
+        assert!(origin.recorder().requests().iter().all(|request| request.client_certificates == 0));
+        if code != 0 {
+            assert_eq!(crate::common::error(&outcome)["kind"], "Tls", "{}", outcome.stderr);
+        }
+    }
+}
