@@ -286,6 +286,10 @@ impl Api {
     /// Turns a refusal into an error, in the registry's own words.
     async fn refuse(&self, request: &Request, travel: &Travel, answer: Answer) -> Error {
         let status = answer.status;
+        if travel.journey.is_home() {
+            // A login that was shown and is refused for its scope comes with a challenge that is not answered again.
+            self.login.hear(&challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE)));
+        }
         let body = collect(watch(answer.chunks, self.registries.pace()), MAX_REFUSAL).await;
         // A refusal whose words do not arrive is a refusal all the same.
         let body = body.ok().flatten().unwrap_or_default();

@@ -99,6 +99,17 @@ impl Login {
         }
     }
 
+    /// Notes where the registry asks for more than this repository's own scope.
+    pub(super) fn hear(&self, challenges: &[Challenge]) {
+        let mut asked = challenges.iter().filter_map(Challenge::scope);
+        let Some(more) = asked.find_map(|asked| self.scope.exceeded_by(asked)) else { return };
+        // The first complaint stands for all.
+        self.complaint.get_or_init(|| {
+            tracing::warn!("the registry asks for the scope {more}, which is not obeyed");
+            format!("the registry asked for the scope {more}, which is not obeyed")
+        });
+    }
+
     /// Learns from a challenge of the registry what the next request must carry.
     ///
     /// # Errors
@@ -106,12 +117,8 @@ impl Login {
     /// [`ErrorKind::Unauthorized`] if there is nothing that would answer it, [`ErrorKind::Denied`] for a
     /// realm that may not be asked.
     pub(super) async fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
+        self.hear(challenges);
         let chosen = chosen(challenges)?;
-        if let Some(more) = chosen.scope().and_then(|asked| self.scope.exceeded_by(asked)) {
-            tracing::warn!("the registry asks for the scope {more}, which is not obeyed");
-            // The first complaint stands for all.
-            self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
-        }
         if chosen.scheme == Scheme::Basic {
             self.set(State::Basic(self.password()?));
             return Ok(());

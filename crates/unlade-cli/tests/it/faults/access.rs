@@ -153,6 +153,11 @@ cases! {
         .lie(manifest().times(2), Fault::ForeignScope { scope: "repository:os/disk:pull,push".to_owned() })
         .fails("Unauthorized", 4, &["manifest", "token", "manifest +Bearer"])
         .says(&["repository:os/disk:pull,push", "which is not obeyed"]);
+    an_insufficient_scope_is_not_widened => Case::new()
+        .login(Login::Bearer)
+        .lie(manifest().skip(1), insufficient())
+        .fails("Unauthorized", 4, &["manifest", "token +Basic", "manifest +Bearer"])
+        .says(&["repository:other/secret:pull,push", "which is not obeyed"]);
     an_insufficient_scope_of_a_blob_is_not_widened => Case::new()
         .login(Login::Bearer)
         .lie(blob().times(2), insufficient())
