@@ -273,11 +273,18 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue> {
 async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
     let mut url = None;
     let mut hops = 0;
+    let mut attempts = 0;
     loop {
         let exchange = write(key, url.as_ref(), api)?;
         let at = exchange.url.clone();
+        attempts += 1;
         let (outcome, error) = match api.registries.transport.call(exchange).await {
-            Ok(answer) if answer.status.is_success() => return read(answer, &at, api).await,
+            Ok(answer) if answer.status.is_success() => match read(answer, &at, api).await {
+                Ok(token) => return Ok(token),
+                // The answer broke off.
+                Err(error) if error.kind() == ErrorKind::Unavailable => (Outcome::Broken, error),
+                Err(error) => (Outcome::Final, error),
+            },
             Ok(answer) if answer.status.is_redirection() => {
                 let next = target(&at, &answer.headers)
                     .ok()
@@ -302,7 +309,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
         };
         let outcome = if is_refusal(&error) { Outcome::Final } else { outcome };
-        api.pause(outcome, error, terms).await?;
+        api.pause(outcome, error.with(|context| context.attempts = attempts), terms).await?;
         url = None;
     }
 }

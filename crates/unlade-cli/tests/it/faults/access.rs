@@ -195,6 +195,13 @@ cases! {
         .login(Login::Bearer)
         .lie(token(), Fault::TokenUnavailable)
         .succeeds(&["manifest", "token +Basic", "token +Basic", "manifest +Bearer", "blob +Bearer"]);
+    a_token_server_that_keeps_failing_is_given_up => Case::new()
+        .login(Login::Bearer)
+        .arguments(&["--retries", "1"])
+        .lie(token().always(), Fault::TokenUnavailable)
+        .fails("Unavailable", 6, &["manifest", "token +Basic", "token +Basic"])
+        .attempts(2)
+        .says(&["no tokens just now", "503"]);
     a_token_server_that_fails_in_the_middle_of_a_download_is_asked_again => Case::new()
         .login(Login::Token)
         .lie(blob(), Fault::TokenExpiresMidBody { after: 1000 })

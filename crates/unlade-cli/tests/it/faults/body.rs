@@ -41,6 +41,10 @@ cases! {
     a_cut_manifest_is_asked_for_again => Case::new()
         .lie(manifest(), Fault::CutBody { after: 10 })
         .succeeds(&["manifest", "manifest", "blob"]);
+    a_cut_token_is_asked_for_again => Case::new()
+        .login(Login::Bearer)
+        .lie(token(), Fault::CutBody { after: 10 })
+        .succeeds(&["manifest", "token +Basic", "token +Basic", "manifest +Bearer", "blob +Bearer"]);
 
     a_reset_blob_goes_on_where_it_stopped => Case::new()
         .lie(blob(), Fault::ResetBody { after: 50_000 })
