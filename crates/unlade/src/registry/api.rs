@@ -66,29 +66,15 @@ impl Api {
     ///
     /// May be dropped at any time.
     pub(super) async fn send(&self, request: &Request, terms: Terms<'_>) -> Result<Reply> {
-        let home = self.base.join(&request.path).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
-        })?;
-        let mut travel = Travel { journey: Journey::begin(home), abroad: None, attempts: 0, started: Instant::now() };
-        loop {
-            self.host.rest().await;
-            let exchange = self.exchange(request, &travel, terms).await?;
-            travel.attempts += 1;
-            match self.registries.transport.call(exchange).await {
-                Ok(answer) => {
-                    if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
-                        return Ok(reply);
-                    }
-                }
-                Err(failure) => self.recover(request, &mut travel, failure, terms).await?,
-            }
-        }
+        let mut travel = self.depart(request)?;
+        self.arrive(request, &mut travel, terms).await
     }
 
     /// Makes a request and reads its whole answer, of at most `limit` bytes; a body that breaks off is asked for again.
     pub(super) async fn read(&self, request: &Request, limit: u64, terms: Terms<'_>) -> Result<(Reply, Bytes)> {
+        let mut travel = self.depart(request)?;
         loop {
-            let mut reply = self.send(request, terms).await?;
+            let mut reply = self.arrive(request, &mut travel, terms).await?;
             let chunks = std::mem::replace(&mut reply.answer.chunks, futures_util::stream::empty().boxed());
             match collect(watch(chunks, self.registries.pace()), limit).await {
                 Ok(Some(bytes)) => return Ok((reply, bytes)),
@@ -99,15 +85,32 @@ impl Api {
                     );
                     return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
                 }
-                Err(failure) => {
-                    let mut travel = Travel {
-                        journey: Journey::begin(reply.url),
-                        abroad: None,
-                        attempts: reply.attempts,
-                        started: Instant::now(),
-                    };
-                    self.recover(request, &mut travel, failure, terms).await?;
+                Err(failure) => self.recover(request, &mut travel, failure, terms).await?,
+            }
+        }
+    }
+
+    /// Begins the way of a request.
+    fn depart(&self, request: &Request) -> Result<Travel> {
+        let home = self.base.join(&request.path).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
+        })?;
+        Ok(Travel { journey: Journey::begin(home), abroad: None, attempts: 0, started: Instant::now() })
+    }
+
+    /// Goes on until there is an answer with a status of success.
+    async fn arrive(&self, request: &Request, travel: &mut Travel, terms: Terms<'_>) -> Result<Reply> {
+        loop {
+            self.host.rest().await;
+            let exchange = self.exchange(request, travel, terms).await?;
+            travel.attempts += 1;
+            match self.registries.transport.call(exchange).await {
+                Ok(answer) => {
+                    if let Some(reply) = self.proceed(request, travel, answer, terms).await? {
+                        return Ok(reply);
+                    }
                 }
+                Err(failure) => self.recover(request, travel, failure, terms).await?,
             }
         }
     }

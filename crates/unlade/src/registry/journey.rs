@@ -61,16 +61,16 @@ impl Journey {
         self.answered_abroad = false;
     }
 
-    /// Starts over at the registry, for a retry.
+    /// Starts over at the registry, for a retry: what was shown before may have expired since.
     pub(super) fn restart(&mut self) {
-        self.url = self.home.clone();
-        self.hops = 0;
-        self.answered_abroad = false;
+        *self = Self::begin(self.home.clone());
     }
 
-    /// Starts over at the registry because the place it led to refused.
+    /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
     pub(super) fn give_up_target(&mut self) {
+        let answered = self.answered;
         self.restart();
+        self.answered = answered;
         self.returned = true;
     }
 
@@ -155,5 +155,23 @@ mod tests {
         journey.restart();
         assert!(journey.is_home());
         assert_eq!(journey.judge(StatusCode::FORBIDDEN), Step::Refuse);
+    }
+
+    #[test]
+    fn a_token_that_expires_between_two_tries_is_renewed() {
+        let mut journey = at_home();
+        journey.note_answered();
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED), Step::Refuse);
+        journey.restart();
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED), Step::Authenticate);
+    }
+
+    #[test]
+    fn a_return_is_no_retry() {
+        let mut journey = at_home();
+        journey.note_answered();
+        journey.hop("https://cdn.example/x".parse().unwrap());
+        journey.give_up_target();
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED), Step::Refuse);
     }
 }

@@ -41,6 +41,12 @@ cases! {
     a_cut_manifest_is_asked_for_again => Case::new()
         .lie(manifest(), Fault::CutBody { after: 10 })
         .succeeds(&["manifest", "manifest", "blob"]);
+    a_manifest_that_is_always_cut_is_given_up => Case::new()
+        .arguments(&["--retries", "1"])
+        .lie(manifest().always(), Fault::CutBody { after: 10 })
+        .fails("Unavailable", 6, &["manifest", "manifest"])
+        .attempts(2)
+        .says(&["the connection broke"]);
     a_cut_token_is_asked_for_again => Case::new()
         .login(Login::Bearer)
         .lie(token(), Fault::CutBody { after: 10 })
