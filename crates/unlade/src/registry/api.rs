@@ -83,7 +83,7 @@ impl Api {
                         ErrorKind::TooLarge,
                         format!("cannot {}: the answer is larger than {limit} bytes", request.what),
                     );
-                    return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
+                    return Err(reply.blame(error));
                 }
                 Err(failure) => self.recover(request, &mut travel, failure, terms).await?,
             }

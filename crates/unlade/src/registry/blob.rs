@@ -32,13 +32,11 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
             outcome => outcome?,
         },
     };
-    let placed = place(reply.answer.status, &reply.answer.headers, blob, &ask.window);
-    let (window, total) =
-        placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
-            error
-                .making(format!("cannot {}", request.what))
-                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
-        })?;
+    let headers = &reply.answer.headers;
+    // An answer that is compressed has another length, and that would hide the reason.
+    plain(headers, &request.what).map_err(|error| reply.blame(error))?;
+    let (window, total) = place(reply.answer.status, headers, blob, &ask.window)
+        .map_err(|error| reply.blame(error.making(format!("cannot {}", request.what))))?;
     let origin = EndpointId::new(&api.repository.registry().authority());
     Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
 }

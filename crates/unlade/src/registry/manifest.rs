@@ -2,8 +2,8 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 
 use super::api::Api;
 use super::listing;
@@ -13,7 +13,6 @@ use crate::spec::digest::Digest;
 use crate::spec::manifest::RawManifest;
 use crate::spec::media_type::MANIFEST_ACCEPT;
 use crate::spec::reference::Selector;
-use crate::spec::safe_url::SafeUrl;
 use crate::verify;
 
 /// Reads a manifest: one request, and one for each redirect, challenge and retry.
@@ -25,22 +24,26 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
         Ok(read) => read,
         Err(error) => return Err(suggest(api, selector, error).await),
     };
-    if reply.answer.status.as_u16() != 200 {
-        return Err(Error::new(
-            ErrorKind::Mismatch,
-            format!("cannot {}: the answer {} holds no document", request.what, reply.answer.status.as_u16()),
-        ));
-    }
-    plain(&reply.answer.headers, &request.what)?;
+    whole(reply.answer.status, &request.what)
+        .and_then(|()| plain(&reply.answer.headers, &request.what))
+        .map_err(|error| reply.blame(error))?;
     if let (Some(digest), Selector::Tag(_)) = (declared_digest(&reply.answer.headers), selector) {
         verify::expect(&digest, &bytes).map_err(|error| {
-            error
-                .making(format!("cannot {}: it is not what the registry says that it is", request.what))
-                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
+            reply.blame(error.making(format!("cannot {}: it is not what the registry says that it is", request.what)))
         })?;
     }
     let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
     Ok(RawManifest::new(media_type, bytes))
+}
+
+/// Refuses a success that is not the whole document.
+fn whole(status: StatusCode, what: &str) -> Result<()> {
+    let (kind, how) = match status.as_u16() {
+        200 => return Ok(()),
+        206 => (ErrorKind::PeerMisbehaved, "is a part, although the whole was asked for"),
+        _ => (ErrorKind::Mismatch, "holds no document"),
+    };
+    Err(Error::new(kind, format!("cannot {what}: the answer {} {how}", status.as_u16())))
 }
 
 /// Refuses content that was encoded although nobody asked for it: its digest is that of something else.

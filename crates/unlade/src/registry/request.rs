@@ -3,8 +3,10 @@
 use http::header::{ACCEPT, ACCEPT_ENCODING, RANGE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::error::Error;
 use crate::observe::Observer;
 use crate::retry::Budget;
+use crate::spec::safe_url::SafeUrl;
 use crate::transport::Answer;
 
 /// What is asked of a repository: always a GET, which may be made again.
@@ -30,6 +32,17 @@ pub(super) struct Reply {
     pub(super) answer: Answer,
     pub(super) url: url::Url,
     pub(super) attempts: u32,
+}
+
+impl Reply {
+    /// Says of an error which answer it is about.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        error.with(|context| {
+            context.url = Some(SafeUrl::from(self.url.clone()));
+            context.status = Some(self.answer.status.as_u16());
+            context.attempts = self.attempts;
+        })
+    }
 }
 
 impl Request {

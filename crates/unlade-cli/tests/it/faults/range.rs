@@ -3,7 +3,7 @@
 use unlade_testkit::Fault;
 
 use super::case::Case;
-use super::matchers::blob;
+use super::matchers::{blob, manifest};
 use super::world::Question;
 
 cases! {
@@ -23,6 +23,10 @@ cases! {
         .lie(blob(), Fault::RangeUnasked)
         .fails("PeerMisbehaved", 1, &["manifest", "blob"])
         .says(&["the whole was asked for"]);
+    a_part_of_a_manifest_is_no_manifest => Case::new()
+        .lie(manifest(), Fault::RangeUnasked)
+        .fails("PeerMisbehaved", 1, &["manifest"])
+        .says(&["206"]);
 
     the_whole_instead_of_a_part_is_taken_from_its_start => resumed(Fault::RangeIgnored)
         .succeeds(RESUMED)
