@@ -98,11 +98,13 @@ cases! {
     a_flipped_byte_is_a_mismatch_and_is_not_retried => Case::new()
         .lie(blob(), Fault::FlipByte { at: 50_000 })
         .fails("Mismatch", 5, &["manifest", "blob"])
+        .attempts(1)
         .says(&["has the digest sha256:", "nothing was published"]);
     a_flipped_byte_behind_a_resume_is_a_mismatch => Case::new()
         .lie(blob(), Fault::CutBody { after: 1000 })
         .lie(blob(), Fault::FlipByte { at: 0 })
-        .fails("Mismatch", 5, &["manifest", "blob", "blob 1000-99999"]);
+        .fails("Mismatch", 5, &["manifest", "blob", "blob 1000-99999"])
+        .attempts(2);
     a_flipped_byte_of_a_raw_blob_is_a_mismatch => Case::new()
         .asks(Question::RawBlob)
         .lie(blob(), Fault::FlipByte { at: 99_999 })
@@ -170,6 +172,7 @@ cases! {
     an_empty_answer_is_no_manifest => Case::new()
         .lie(manifest(), Fault::NoContent)
         .fails("Mismatch", 5, &["manifest"])
+        .attempts(1)
         .says(&["204"]);
 
     an_endless_blob_is_a_mismatch_as_soon_as_it_is_too_long => Case::new()

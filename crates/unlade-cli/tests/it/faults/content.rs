@@ -25,7 +25,7 @@ cases! {
         .asks(Question::Digest)
         .lie(manifest(), Fault::WrongManifest)
         .fails("Mismatch", 5, &["manifest@"])
-        .says(&["has the digest sha256:"]);
+        .says(&["what 127.0.0.1:", " gives as the manifest sha256:", "has the digest sha256:"]);
     another_manifest_is_a_mismatch_by_the_registrys_own_word => Case::new()
         .lie(manifest(), Fault::WrongManifest)
         .fails("Mismatch", 5, &["manifest"])
@@ -76,6 +76,11 @@ cases! {
         .lie(manifest(), Fault::LyingSizes)
         .fails("Mismatch", 5, &["manifest@"]);
 
+    a_blob_that_is_compressed_unasked_is_refused => Case::new()
+        .lie(blob(), Fault::UnaskedGzip)
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .attempts(1)
+        .says(&["compressed, which nobody asked for"]);
     a_raw_blob_that_is_compressed_unasked_is_refused => Case::new()
         .asks(Question::RawBlob)
         .lie(blob(), Fault::UnaskedGzip)
