@@ -119,9 +119,17 @@ fn advised(advice: &Advice) -> String {
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::RefusedElsewhere(host) => format!(
+            "the registry leads to {host}, which refuses and was shown no login: try again later, or tell the \
+             registry's operators; over https --trust-host {host} shows the login there too"
+        ),
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
+        Advice::VerifyRealm(host) => format!(
+            "a login goes to another host over verified https alone: give the certificate authority of {host} with \
+             --ca-file, or tell the registry's operators"
+        ),
         Advice::WriteDevice => "writing to a device is the job of `unlade write`".to_owned(),
         _ => "see the documentation".to_owned(),
     }

@@ -159,12 +159,16 @@ pub enum Advice {
     Overwrite,
     /// The server speaks plain http.
     PlainHttp,
+    /// The registry leads to this host, which refuses and was not shown the login.
+    RefusedElsewhere(String),
     /// The server speaks TLS.
     SpeakTls,
     /// Allow an older TLS version.
     TlsMinimum,
     /// Trust this realm host with the registry's login.
     TrustRealm(String),
+    /// Let the realm host prove who it is: without verified TLS no login goes to another host than the registry's.
+    VerifyRealm(String),
     /// Write to a device with the verb made for it.
     WriteDevice,
 }

@@ -15,11 +15,10 @@ use super::login::Login;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
 use super::{login, refusal};
-use crate::auth::{Credential, challenge};
+use crate::auth::challenge;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Event;
 use crate::retry::{Outcome, Verdict, judge, retry_after};
-use crate::spec::api_error;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check};
@@ -27,22 +26,19 @@ use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Chunks, Exchange, Failure};
 
-/// So much of a refusal's body is read: error documents are small, and web pages say nothing.
-const MAX_REFUSAL: u64 = 64 << 10;
-
 /// A repository's way to its registry.
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) registries: Arc<Registries>,
     pub(super) repository: Repository,
     pub(super) host: Arc<Host>,
+    pub(super) login: Login,
     base: Url,
-    login: Login,
 }
 
 /// One request on its way: where it is, and how often it was tried.
-struct Travel {
-    journey: Journey,
+pub(super) struct Travel {
+    pub(super) journey: Journey,
     /// The answer to a challenge of the place that a redirect led to.
     abroad: Option<HeaderValue>,
     attempts: u32,
@@ -54,7 +50,7 @@ impl Api {
         let base = registries.base(&repository)?;
         let host = registries.host(&repository.registry().api_authority());
         let login = Login::new(registries.credential(&repository)?, repository.name());
-        Ok(Self { registries, repository, host, base, login })
+        Ok(Self { registries, repository, host, login, base })
     }
 
     /// Returns the registry's own URL.
@@ -145,11 +141,11 @@ impl Api {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
                 let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
                 let outcome = Outcome::Status(answer.status.as_u16(), asked);
-                let error = self.refuse(request, travel, answer).await;
+                let error = refusal::refuse(self, request, travel, answer).await;
                 self.pause(outcome, error, terms).await?;
                 travel.journey.restart();
             }
-            Step::Refuse => return Err(self.refuse(request, travel, answer).await),
+            Step::Refuse => return Err(refusal::refuse(self, request, travel, answer).await),
             Step::TooManyHops => {
                 return Err(misled(request, travel, "there are too many redirects"));
             }
@@ -271,7 +267,7 @@ impl Api {
                 travel.journey.note_answered();
                 return Ok(());
             }
-            let refused = self.refuse(request, travel, answer).await;
+            let refused = refusal::refuse(self, request, travel, answer).await;
             let context = refused.context().clone();
             let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
             let kind = cause.kind();
@@ -285,69 +281,10 @@ impl Api {
         travel.journey.note_answered();
         Ok(())
     }
-
-    /// Turns a refusal into an error, in the registry's own words.
-    async fn refuse(&self, request: &Request, travel: &Travel, answer: Answer) -> Error {
-        let status = answer.status;
-        if travel.journey.is_home() {
-            // A login that was shown and is refused for its scope comes with a challenge that is not answered again.
-            self.login.hear(&challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE)));
-        }
-        let body = collect(watch(answer.chunks, self.registries.pace()), MAX_REFUSAL).await;
-        // A refusal whose words do not arrive is a refusal all the same.
-        let body = body.ok().flatten().unwrap_or_default();
-        let errors = api_error::parse(&body);
-        let words = refusal::words(status, &errors);
-        let kind = refusal::kind(status);
-        let place = if travel.journey.is_home() {
-            self.repository.registry().authority()
-        } else {
-            SafeUrl::from(travel.journey.url().clone()).authority()
-        };
-        let error = travel
-            .describe(Error::new(kind, format!("cannot {}: {place} answered {words}", request.what)))
-            .with(|context| {
-                context.status = Some(status.as_u16());
-                context.registry_errors = errors;
-            });
-        self.advise(self.explain(error), &body, travel.journey.url())
-    }
-
-    /// Adds to a refusal what was held back on our side.
-    fn explain(&self, error: Error) -> Error {
-        if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied) {
-            return error;
-        }
-        if let Some((doubt, host)) = self.login.doubt() {
-            return Error::new(ErrorKind::Denied, error.to_string())
-                .with(|context| *context = error.context().clone())
-                .advise(Advice::TrustRealm(host.clone()))
-                .caused_by(Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}")));
-        }
-        match self.login.complaint() {
-            Some(complaint) => error.caused_by(Error::new(ErrorKind::Denied, complaint)),
-            None => error,
-        }
-    }
-
-    /// Adds what would help against a refusal.
-    fn advise(&self, error: Error, body: &[u8], url: &Url) -> Error {
-        let text = String::from_utf8_lossy(body);
-        let wants_tls =
-            text.contains("HTTP request to an HTTPS server") || text.contains("plain HTTP request was sent");
-        if error.context().status == Some(400) && url.scheme() == "http" && wants_tls {
-            return error.advise(Advice::SpeakTls);
-        }
-        let refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
-        if refused && error.context().advice.is_none() && *self.login.credential() != Credential::Anonymous {
-            return error.advise(Advice::Credential(self.login.origin().to_owned()));
-        }
-        error
-    }
 }
 
 impl Travel {
-    fn describe(&self, error: Error) -> Error {
+    pub(super) fn describe(&self, error: Error) -> Error {
         error.with(|context| {
             context.url = Some(SafeUrl::from(self.journey.url().clone()));
             context.attempts = self.attempts;

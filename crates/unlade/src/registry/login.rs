@@ -73,9 +73,15 @@ impl Login {
         &self.found.origin
     }
 
-    /// Returns why a realm was not shown the login, and the realm's host.
-    pub(super) fn doubt(&self) -> Option<&(Doubt, String)> {
-        self.doubt.get()
+    /// Says that a realm was not shown the login, why, and what would help; `None` where none was withheld.
+    pub(super) fn withheld(&self) -> Option<Error> {
+        let (doubt, host) = self.doubt.get()?;
+        let advice = match doubt {
+            // Trust is no substitute for a proof.
+            Doubt::Open => Advice::VerifyRealm(host.clone()),
+            _ => Advice::TrustRealm(host.clone()),
+        };
+        Some(Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}")).advise(advice))
     }
 
     /// Returns in what way the registry asked for more than this repository's own scope.
@@ -201,12 +207,15 @@ impl Login {
 
     /// Says why there was no login, where a login is what is missing.
     fn without_login(&self, error: Error) -> Error {
-        let Some((doubt, host)) = self.doubt() else {
+        let Some(withheld) = self.withheld() else {
             return error;
         };
-        Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
-            .with(|context| *context = error.context().clone())
-            .advise(Advice::TrustRealm(host.clone()))
+        let advice = withheld.context().advice.clone();
+        withheld
+            .with(|context| {
+                context.clone_from(error.context());
+                context.advice = advice;
+            })
             .caused_by(error)
     }
 }

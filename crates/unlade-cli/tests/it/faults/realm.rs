@@ -34,6 +34,13 @@ cases! {
         .lie_about(manifest(), elsewhere_by_name)
         .fails("Denied", 4, &["manifest", "manifest +Bearer"])
         .elsewhere(&["token"]);
+    // No option lets a login go to another host without verified TLS: none is suggested.
+    a_realm_without_tls_is_not_suggested_to_be_trusted => Case::new()
+        .login(Login::Bearer)
+        .lie_about(manifest(), elsewhere_by_name)
+        .fails("Denied", 4, &["manifest", "manifest +Bearer"])
+        .elsewhere(&["token"])
+        .also(|_, outcome| assert!(!outcome.stderr.contains("--trust-realm"), "{}", outcome.stderr));
 
     // The registry itself, under another host's name: its tokens are good.
     over_tls_another_host_gets_a_password_with_a_warning => Case::new()

@@ -3,7 +3,7 @@
 use unlade_testkit::Fault;
 use unlade_testkit::tls::Authority;
 
-use super::case::Case;
+use super::case::{Case, error};
 use super::matchers::{blob, manifest, signed};
 use super::world::{Elsewhere, Login, Places, Question};
 
@@ -126,6 +126,13 @@ cases! {
         ])
         .elsewhere(&["signed", "signed 1000-99999", "signed 1000-99999"])
         .fetched(100_000, 1000);
+    a_signed_url_that_is_never_good_is_denied => stored()
+        .lie_elsewhere(signed().always(), |_| Fault::SignedUrlExpired)
+        .fails("Denied", 4, &["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"])
+        // The store refused without having seen the login, which is not at fault then.
+        .says(&["which refuses and was shown no login"])
+        .also(|_, outcome| assert_eq!(error(outcome)["status"], 403));
 
     a_target_gets_a_token_of_its_own => token_store()
         .lie_elsewhere(signed(), own_realm)
@@ -145,6 +152,11 @@ cases! {
             let shown = world.registry.requests().last().and_then(|last| Some(last.header("authorization")?.to_owned()));
             assert!(!world.elsewhere().recorder().saw_text(&shown.expect("the blob was asked for with a token")[7..]));
         });
+    a_target_that_wants_a_login_does_not_get_one => token_store()
+        .lie_elsewhere(signed().always(), own_realm)
+        .fails("Unauthorized", 4, &["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "token", "signed +Bearer", "signed", "signed +Bearer"])
+        .says(&["which refuses and was shown no login"]);
 }
 
 /// A redirect of the blob alone, from a registry that knows the login to an origin that must not.
