@@ -21,7 +21,7 @@ use crate::observe::Event;
 use crate::retry::{Outcome, Verdict, judge, retry_after};
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
-use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check};
+use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Chunks, Exchange, Failure};
@@ -214,8 +214,17 @@ impl Api {
         exchange
     }
 
+    /// Checks a URL that a server at `from` named. Which address the registry itself has is the user's business.
+    pub(super) fn check(&self, url: &Url, from: &Url) -> Result<(), UrlRefusal> {
+        if same_origin(&self.base, url) && same_origin(&self.base, from) {
+            check_form(url, from)
+        } else {
+            check(url, from, &self.bounds())
+        }
+    }
+
     /// Returns the bounds for what this registry's servers name.
-    pub(super) fn bounds(&self) -> Bounds {
+    fn bounds(&self) -> Bounds {
         Bounds::new(self.host.class(), Arc::clone(&self.registries.allow_nets))
     }
 
@@ -232,13 +241,11 @@ impl Api {
         let from = travel.journey.url();
         let next = target(from, &answer.headers)
             .map_err(|error| misled(request, travel, "it is redirected to nowhere").caused_by(error))?;
-        if !same_origin(from, &next) || !travel.journey.is_home() {
-            check(&next, from, &self.bounds()).map_err(|refusal| {
-                let shown = SafeUrl::from(next.clone());
-                let error = misled(request, travel, &format!("it is redirected to {shown}"));
-                allow_hint(error, &refusal).caused_by(refusal)
-            })?;
-        }
+        self.check(&next, from).map_err(|refusal| {
+            let shown = SafeUrl::from(next.clone());
+            let error = misled(request, travel, &format!("it is redirected to {shown}"));
+            allow_hint(error, &refusal).caused_by(refusal)
+        })?;
         tracing::debug!(to = %SafeUrl::from(next.clone()), "redirect");
         travel.journey.hop(next);
         travel.abroad = None;

@@ -21,7 +21,7 @@ use crate::observe::Event;
 use crate::retry::{Outcome, retry_after};
 use crate::spec::api_error;
 use crate::spec::safe_url::SafeUrl;
-use crate::transport::guard::{AddressGuard, Exemption, check};
+use crate::transport::guard::{AddressGuard, Exemption, check_form};
 use crate::transport::redirect::{same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Exchange};
@@ -130,11 +130,7 @@ impl Login {
             return Ok(());
         }
         let realm = realm(chosen)?;
-        let home = api.home();
-        if !same_origin(&realm, home) {
-            let checked = check(&realm, home, &api.bounds());
-            checked.map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
-        }
+        api.check(&realm, api.home()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
         let credential = match self.grant(&realm, api, terms) {
             Grant::Withheld(doubt) => {
                 tracing::warn!("the login is not shown to {}: {doubt}", host(&realm));
@@ -232,7 +228,7 @@ pub(super) async fn answer_abroad(
         return Err(Error::new(ErrorKind::Unauthorized, format!("{} wants a login, and gets none", host(at))));
     }
     let realm = realm(chosen)?;
-    check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
+    api.check(&realm, at).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
     let scope = Scope::pull(api.repository.name());
     let key = TokenKey::new(realm, chosen.service().map(str::to_owned), scope, Credential::Anonymous.into());
     let token = api.registries.tokens.obtain(&key, Instant::now(), || exchange(&key, api, terms)).await?;
@@ -295,9 +291,10 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
                 Err(error) => (Outcome::Final, error),
             },
             Ok(answer) if answer.status.is_redirection() => {
+                let allowed = |next: &Url| same_origin(&at, next) && check_form(next, &at).is_ok();
                 let next = target(&at, &answer.headers)
                     .ok()
-                    .filter(|next| same_origin(&at, next) && key.call().form.is_none() && hops < MAX_TOKEN_HOPS);
+                    .filter(|next| allowed(next) && key.call().form.is_none() && hops < MAX_TOKEN_HOPS);
                 let Some(next) = next else { return Err(redirected(&at)) };
                 hops += 1;
                 url = Some(next);

@@ -129,6 +129,19 @@ impl AddressGuard {
 ///
 /// A [`UrlRefusal`].
 pub fn check(url: &Url, from: &Url, bounds: &Bounds) -> Result<(), UrlRefusal> {
+    check_form(url, from)?;
+    let Some(address) = literal(url)? else { return Ok(()) };
+    // The exemption is for names alone.
+    let bounds = bounds.clone().exempt(Exemption::None);
+    bounds.permits(address).map_err(|peril| UrlRefusal::Address(address, peril))
+}
+
+/// Checks a URL that a server at `from` named, without its address: for the origin that the user named himself.
+///
+/// # Errors
+///
+/// A [`UrlRefusal`], never [`UrlRefusal::Address`].
+pub fn check_form(url: &Url, from: &Url) -> Result<(), UrlRefusal> {
     match (from.scheme(), url.scheme()) {
         (_, "https") | ("http", "http") => {}
         ("https", "http") => return Err(UrlRefusal::Downgrade),
@@ -137,10 +150,7 @@ pub fn check(url: &Url, from: &Url, bounds: &Bounds) -> Result<(), UrlRefusal> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlRefusal::UserInfo);
     }
-    let Some(address) = literal(url)? else { return Ok(()) };
-    // The exemption is for names alone.
-    let bounds = bounds.clone().exempt(Exemption::None);
-    bounds.permits(address).map_err(|peril| UrlRefusal::Address(address, peril))
+    Ok(())
 }
 
 /// Returns the address that a URL names without a resolver.
@@ -207,6 +217,19 @@ mod tests {
 
     fn refused(address: &str, peril: Peril) -> UrlRefusal {
         UrlRefusal::Address(address.parse().unwrap(), peril)
+    }
+
+    #[test]
+    fn the_origin_itself_may_have_any_address_but_no_login_in_its_urls() {
+        let from: Url = "http://169.254.1.1/v2/".parse().unwrap();
+        for (url, expected) in [
+            ("http://169.254.1.1/x", Ok(())),
+            ("https://169.254.1.1/x", Ok(())),
+            ("http://me:pw@169.254.1.1/x", Err(UrlRefusal::UserInfo)),
+            ("file:///x", Err(UrlRefusal::Scheme)),
+        ] {
+            assert_eq!(check_form(&url.parse().unwrap(), &from), expected, "{url}");
+        }
     }
 
     #[test]

@@ -93,6 +93,13 @@ cases! {
         .fails("Denied", 4, &["manifest"])
         .says(&["169.254.169.254"]);
 
+    a_realm_with_a_login_in_it_is_not_asked => Case::new()
+        .login(Login::Token)
+        .lie_about(manifest(), |places| Fault::RealmElsewhere {
+            realm: format!("{}/token", places.registry.replace("//", "//user:word@")),
+        })
+        .fails("Denied", 4, &["manifest"])
+        .says(&["it has a login in it"]);
 
     a_token_request_is_not_led_to_another_origin => Case::new()
         .login(Login::Bearer)
@@ -114,6 +121,12 @@ cases! {
             to: format!("{}/token?service=testkit&scope=repository%3Aos%2Fdisk%3Apull", places.registry),
         })
         .succeeds(&["manifest", "token +Basic", "token +Basic", "manifest +Bearer", "blob +Bearer"]);
+    a_token_request_is_not_led_to_a_login_in_a_url => Case::new()
+        .login(Login::Token)
+        .lie_about(token(), |places| Fault::RealmRedirect {
+            to: format!("{}/token", places.registry.replace("//", "//user:word@")),
+        })
+        .fails("Denied", 4, &["manifest", "token"]);
     a_token_request_is_not_led_in_circles => Case::new()
         .login(Login::Bearer)
         .lie_about(token().always(), |places| Fault::RealmRedirect {

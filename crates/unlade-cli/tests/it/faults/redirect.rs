@@ -95,6 +95,15 @@ cases! {
         .lie(blob(), Fault::RedirectDowngrade)
         .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"])
         .says(&["from https to plain http"]);
+    a_redirect_with_a_login_in_it_is_not_followed => Case::new()
+        .lie(blob(), Fault::RedirectUserinfo)
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["it has a login in it"])
+        .also(|_, outcome| assert!(!outcome.stderr.contains("user:word"), "{}", outcome.stderr));
+    a_redirect_with_a_login_in_it_does_not_replace_the_users => Case::new()
+        .login(Login::Basic)
+        .lie(blob(), Fault::RedirectUserinfo)
+        .fails("PeerMisbehaved", 1, &["manifest", "manifest +Basic", "blob +Basic"]);
     a_redirect_to_a_file_is_not_followed => Case::new()
         .lie(blob(), Fault::RedirectFile)
         .fails("PeerMisbehaved", 1, &["manifest", "blob"])
