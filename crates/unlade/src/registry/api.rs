@@ -157,7 +157,8 @@ impl Api {
         let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
         let url = travel.journey.url();
         let host = SafeUrl::from(url.clone()).authority();
-        let error = refusal::failed(failure, &format!("cannot {}", request.what), &host, url.scheme());
+        let place = if travel.journey.is_home() { String::new() } else { format!(" at {host}") };
+        let error = refusal::failed(failure, &format!("cannot {}{place}", request.what), &host, url.scheme());
         self.pause(outcome, travel.describe(error), terms).await?;
         travel.journey.restart();
         Ok(())
@@ -268,10 +269,9 @@ impl Api {
             login::answer_abroad(&challenges, &url, self, terms).await.map(|value| travel.abroad = value)
         };
         if let Err(cause) = outcome {
-            if !home {
-                // What a redirect led to wants a login that it will not get: a fresh redirect may lead elsewhere.
-                tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
-                travel.journey.note_answered();
+            if travel.journey.may_return() {
+                tracing::info!("the redirect's target wants what it does not get: {}", cause.chain().join(": "));
+                travel.journey.give_up_target();
                 return Ok(());
             }
             let refused = refusal::refuse(self, request, travel, answer).await;

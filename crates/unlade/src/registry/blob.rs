@@ -17,6 +17,7 @@ use crate::source::{Ask, Body, Chunks, EndpointId};
 use crate::spec::content_range::ContentRange;
 use crate::spec::descriptor::Content;
 use crate::spec::safe_url::SafeUrl;
+use crate::transport::redirect::same_origin;
 use crate::transport::watch::watch;
 
 /// Opens a window of a blob.
@@ -38,7 +39,7 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
     let (window, total) = place(reply.answer.status, headers, blob, &ask.window)
         .map_err(|error| reply.blame(error.making(format!("cannot {}", request.what))))?;
     let origin = EndpointId::new(&api.repository.registry().authority());
-    Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
+    Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)))
 }
 
 /// Writes the range of a window, unless it is the whole blob. Always exact and closed
@@ -122,14 +123,16 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>> {
     parsed.map(Some).ok_or_else(|| Error::new(ErrorKind::PeerMisbehaved, "the answer's length is no number"))
 }
 
-fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
+fn chunks(api: &Api, what: &str, reply: Reply) -> Chunks {
     let url = reply.url;
     let attempts = reply.attempts;
+    let host = SafeUrl::from(url.clone()).authority();
+    let place = if same_origin(&url, api.home()) { String::new() } else { format!(" at {host}") };
+    let asked = format!("cannot {what}{place}");
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
-            let safe = SafeUrl::from(url.clone());
-            refusal::failed(failure, &format!("cannot {what}"), &safe.authority(), url.scheme()).with(|context| {
-                context.url = Some(safe);
+            refusal::failed(failure, &asked, &host, url.scheme()).with(|context| {
+                context.url = Some(SafeUrl::from(url.clone()));
                 context.attempts = attempts;
             })
         })

@@ -53,6 +53,26 @@ cases! {
         .lie_elsewhere(signed(), |_| Fault::CloseBeforeAnswer)
         .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
         .elsewhere(&["signed", "signed"]);
+    a_store_that_keeps_failing_is_named => stored()
+        .arguments(&["--retries", "1"])
+        .lie_elsewhere(signed().always(), |_| Fault::CloseBeforeAnswer)
+        .fails("Unavailable", 6, &["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"])
+        .attempts(4)
+        .also(|world, outcome| {
+            let store = format!(" at {}", world.elsewhere().address());
+            assert!(outcome.stderr.lines().any(|line| line.ends_with(&store)), "{}", outcome.stderr);
+        });
+    a_store_whose_bodies_keep_breaking_is_named => stored()
+        .arguments(&["--retries", "1"])
+        .lie_elsewhere(signed().always(), |_| Fault::CutBody { after: 1000 })
+        .fails("Unavailable", 6, &["manifest", "manifest +Basic", "blob +Basic", "blob 1000-99999 +Basic"])
+        .elsewhere(&["signed", "signed 1000-99999"])
+        .attempts(2)
+        .also(|world, outcome| {
+            let store = format!(" at {}", world.elsewhere().address());
+            assert!(outcome.stderr.lines().any(|line| line.ends_with(&store)), "{}", outcome.stderr);
+        });
     a_redirect_of_a_target_is_followed_further => stored()
         .lie_elsewhere(signed(), |places| redirect(&places.elsewhere, &places.signed))
         .succeeds(&["manifest", "manifest +Basic", "blob +Basic"])
@@ -166,6 +186,15 @@ cases! {
         .fails("Unauthorized", 4, &["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
         .elsewhere(&["signed", "token", "signed +Bearer", "signed", "signed +Bearer"])
         .says(&["which refuses and was shown no login"]);
+    a_target_may_not_name_a_realm_at_a_link_local_address => stored()
+        .lie_elsewhere(signed().always(), |_| Fault::RealmLinkLocal)
+        .fails("Denied", 4, &["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"])
+        .says(&["169.254.169.254"]);
+    a_target_without_a_challenge_is_given_up_for_a_fresh_redirect => stored()
+        .lie_elsewhere(signed(), |_| Fault::UnauthorizedWithoutChallenge)
+        .succeeds(&["manifest", "manifest +Basic", "blob +Basic", "blob +Basic"])
+        .elsewhere(&["signed", "signed"]);
 }
 
 /// A redirect of the blob alone, from a registry that knows the login to an origin that must not.
