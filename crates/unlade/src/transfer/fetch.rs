@@ -93,7 +93,11 @@ impl Fetch {
     async fn advance(&mut self) -> Result<Option<Bytes>> {
         loop {
             if self.open.is_none() {
-                self.reopen().await?;
+                let tries = self.tries();
+                // A source counts its own requests, and knows nothing of earlier bodies.
+                self.reopen()
+                    .await
+                    .map_err(|error| error.with(|context| context.attempts = context.attempts.max(tries)))?;
             }
             let Some(open) = &mut self.open else { continue };
             match open.chunks.next().await {

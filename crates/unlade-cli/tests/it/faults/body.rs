@@ -151,6 +151,9 @@ cases! {
         .lie(blob(), Fault::ChunkedUnfinished { after: 1000 })
         .succeeds(&["manifest", "blob", "blob 1000-99999"])
         .fetched(100_000, 1000);
+    unfinished_chunks_of_a_manifest_are_asked_for_again => Case::new()
+        .lie(manifest(), Fault::ChunkedUnfinished { after: 0 })
+        .succeeds(&["manifest", "manifest", "blob"]);
     unfinished_chunks_of_unknown_size_go_on_with_an_open_range => Case::new()
         .asks(Question::RawBlob)
         .lie(blob(), Fault::ChunkedUnfinished { after: 1000 })

@@ -9,6 +9,7 @@ use super::world::Question;
 cases! {
     a_part_that_begins_elsewhere_is_refused => resumed(Fault::RangeWrongStart)
         .fails("PeerMisbehaved", 1, RESUMED)
+        .attempts(2)
         .says(&["begins at byte 1001 where byte 1000 was asked for"]);
     a_part_of_another_whole_is_refused => resumed(Fault::RangeWrongTotal)
         .fails("PeerMisbehaved", 1, RESUMED)

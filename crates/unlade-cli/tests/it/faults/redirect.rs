@@ -1,11 +1,13 @@
 //! Redirects, and the places they lead to: F39 to F47.
 
-use unlade_testkit::Fault;
+use unlade_testkit::document::Image;
 use unlade_testkit::tls::Authority;
+use unlade_testkit::{Access, Fault, LyingRegistry, Origin};
 
 use super::case::{Case, error};
 use super::matchers::{blob, manifest, signed};
 use super::world::{Elsewhere, Login, Places, Question};
+use crate::common::{self, folder, pull};
 
 cases! {
     a_redirect_301_is_followed_without_the_login => redirected(301);
@@ -100,6 +102,26 @@ cases! {
         .lie(blob(), Fault::RedirectLinkLocal)
         .fails("PeerMisbehaved", 1, &["manifest", "blob"])
         .says(&["169.254.169.254"]);
+    a_redirect_to_a_mapped_link_local_address_is_not_followed => Case::new()
+        .lie(blob(), redirect("http://[::ffff:169.254.169.254]", "/"))
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["where servers may not lead"]);
+    a_redirect_to_no_address_is_not_followed => Case::new()
+        .lie(blob(), redirect("http://0.0.0.0:9", "/"))
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["0.0.0.0", "where servers may not lead"]);
+    a_redirect_to_many_addresses_is_not_followed => Case::new()
+        .lie(blob(), redirect("http://224.0.0.1", "/"))
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["224.0.0.1", "where servers may not lead"]);
+    a_redirect_to_a_private_address_needs_permission => Case::new()
+        .lie(blob(), redirect("http://10.0.0.1", "/"))
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["10.0.0.1", "where servers may not lead", "--allow-net 10.0.0.1"]);
+    a_redirect_to_no_url_leads_nowhere => Case::new()
+        .lie(blob(), redirect("http://[", ""))
+        .fails("PeerMisbehaved", 1, &["manifest", "blob"])
+        .says(&["redirected to nowhere"]);
     a_manifest_is_not_led_to_a_link_local_address => Case::new()
         .lie(manifest(), Fault::RedirectLinkLocal)
         .fails("PeerMisbehaved", 1, &["manifest"])
@@ -227,12 +249,30 @@ fn own_realm(places: &Places) -> Fault {
     Fault::TargetChallenge { realm: format!("{}/token", places.elsewhere) }
 }
 
+/// Over https, a host that the user trusts by name sees the login, and no other does.
+#[test]
+fn a_trusted_host_gets_the_login() {
+    let authority = Authority::new();
+    let image = Image::untitled("payload");
+    let config = authority.server().server_config();
+    for (trusted, expected) in [("127.0.0.1", Some("Basic dGVzdGVyOnJpZ2h0")), ("127.0.0.1.example", None)] {
+        let origin = Origin::start_tls(config.clone());
+        origin.offer_blobs("a", &image);
+        let access = Access::basic("tester", "right");
+        let registry = LyingRegistry::builder().tls(config.clone()).access(access).blobs_at(&origin.url("")).start();
+        registry.publish("a", "v1", &image);
+        let folder = folder();
+        let run = pull(&registry.reference("a:v1"), folder.path()).args(["--trust-host", trusted, "--ca-file"]);
+        run.arg(authority.file()).args(["--pull-secret-file", "-"]).stdin("tester:right").run().assert_code(0);
+        let requests = origin.recorder().requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].header("authorization"), expected, "{trusted}");
+    }
+}
+
 /// A server that wants a certificate, and that a redirect leads to, gets none: the handshake is the end.
 #[test]
 fn a_client_certificate_does_not_go_along() {
-    use unlade_testkit::document::Image;
-    use unlade_testkit::{LyingRegistry, Origin};
-
     let authority = Authority::new();
     let config = authority.requiring_clients(&authority.server());
     let image = Image::untitled("payload");
@@ -242,8 +282,8 @@ fn a_client_certificate_does_not_go_along() {
         origin.offer_blobs("a", &image);
         let registry = LyingRegistry::builder().tls(config.clone()).blobs_at(&origin.url("")).start();
         registry.publish("a", "v1", &image);
-        let folder = crate::common::folder();
-        let outcome = crate::common::pull(&registry.reference("a:v1"), folder.path())
+        let folder = folder();
+        let outcome = pull(&registry.reference("a:v1"), folder.path())
             .args(["--json", "--retries", "1"])
             .arg("--ca-file")
             .arg(authority.file())
@@ -256,7 +296,7 @@ fn a_client_certificate_does_not_go_along() {
         assert!(registry.requests().iter().all(|request| request.client_certificates == 1));
         assert!(origin.recorder().requests().iter().all(|request| request.client_certificates == 0));
         if code != 0 {
-            assert_eq!(crate::common::error(&outcome)["kind"], "Tls", "{}", outcome.stderr);
+            assert_eq!(common::error(&outcome)["kind"], "Tls", "{}", outcome.stderr);
         }
     }
 }
