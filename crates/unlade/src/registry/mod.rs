@@ -1,7 +1,7 @@
 //! Registries over HTTP.
 //!
 //! [`Registries`] is what all repositories of a client share; a [`Remote`] is one
-//! repository, and a [`Source`]. Every request goes through the one loop in `api`,
+//! repository, and a [`Source`](crate::source::Source). Every request goes through the one loop in `api`,
 //! which obeys the pure functions in `journey` and [`retry`](crate::retry).
 
 mod api;
