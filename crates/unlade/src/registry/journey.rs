@@ -89,18 +89,15 @@ impl Journey {
         self.answered_abroad = false;
     }
 
-    /// Starts over at the registry, for a retry.
+    /// Starts over at the registry, for a retry: what was shown before may have expired since.
     pub(super) fn restart(&mut self) {
-        self.url = self.home.clone();
-        self.left = false;
-        self.hops = 0;
-        self.answered_abroad = false;
+        *self = Self::begin(self.home.clone());
     }
 
-    /// Starts over at the registry because the place it led to refused.
+    /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
     pub(super) fn give_up_target(&mut self) {
-        self.restart();
-        self.returned = true;
+        let fresh = Self::begin(self.home.clone());
+        *self = Self { answered: self.answered, renewed: self.renewed, returned: true, ..fresh };
     }
 
     /// Notes that a challenge was answered with something that had not been tried.
@@ -208,6 +205,24 @@ mod tests {
             let found = journey.judge(StatusCode::UNAUTHORIZED, objection);
             assert_eq!(found, expected, "{objection:?} after {earlier:?}");
         }
+    }
+
+    #[test]
+    fn a_token_that_expires_between_two_tries_is_renewed() {
+        let mut journey = at_home();
+        journey.note_answered(Objection::Stale);
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED, Objection::Stale), Step::Refuse);
+        journey.restart();
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED, Objection::Stale), Step::Authenticate);
+    }
+
+    #[test]
+    fn a_return_is_no_retry() {
+        let mut journey = at_home();
+        journey.note_answered(Objection::Stale);
+        journey.hop("https://cdn.example/x".parse().unwrap());
+        journey.give_up_target();
+        assert_eq!(journey.judge(StatusCode::UNAUTHORIZED, Objection::Stale), Step::Refuse);
     }
 
     #[test]

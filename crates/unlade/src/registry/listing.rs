@@ -63,7 +63,55 @@ fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use futures_util::StreamExt as _;
+    use http::{HeaderMap, StatusCode};
+    use rustls::pki_types::CertificateDer;
+
+    use super::super::{Registries, Remote};
     use super::*;
+    use crate::auth::Keychain;
+    use crate::config::Config;
+    use crate::error::ErrorKind;
+    use crate::source::Source as _;
+    use crate::spec::reference::{Place, Reference};
+    use crate::transport::{Answer, Exchange, Failure, RootLoader, Transport};
+
+    /// Has no manifest, and never answers a request for tags.
+    #[derive(Debug)]
+    struct SilentAboutTags;
+
+    #[async_trait]
+    impl Transport for SilentAboutTags {
+        async fn call(&self, exchange: Exchange) -> Result<Answer, Failure> {
+            if exchange.url.path().ends_with("/tags/list") {
+                std::future::pending::<()>().await;
+            }
+            Ok(Answer::new(StatusCode::NOT_FOUND, HeaderMap::new(), None, futures_util::stream::empty().boxed()))
+        }
+    }
+
+    impl RootLoader for SilentAboutTags {
+        fn load(&self) -> Vec<CertificateDer<'static>> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_suggestion_is_not_waited_for_long() {
+        let (config, policy) = (Arc::new(Config::default()), Policy::default());
+        let (transport, roots) = (Arc::new(SilentAboutTags), Arc::new(SilentAboutTags));
+        let registries = Registries::new(config, policy, Keychain::default(), transport, roots).unwrap();
+        let reference: Reference = "r.example/a/b:1.4".parse().unwrap();
+        let Place::Registry(repository) = reference.place() else { panic!("{reference} is in a registry") };
+        let remote = Remote::open(Arc::new(registries), repository.clone(), Arc::new(Blind)).unwrap();
+        let started = tokio::time::Instant::now();
+        let error = remote.manifest_unverified(&reference.selector()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(started.elapsed().as_secs(), PATIENCE.as_secs());
+    }
 
     #[test]
     fn the_nearest_come_first() {

@@ -13,7 +13,9 @@ use crate::spec::reference::Selector;
 pub trait SourceExt: Source {
     /// Reads a manifest and verifies it.
     async fn manifest(&self, selector: &Selector) -> Result<Document> {
-        Document::verify(self.manifest_unverified(selector).await?, selector)
+        let raw = self.manifest_unverified(selector).await?;
+        Document::verify(raw, selector)
+            .map_err(|error| error.making(format!("what {self} gives as the manifest {selector} is something else")))
     }
 
     /// Opens a whole blob, without resume: a break ends it. [`VerifyingBody`] verifies what comes.

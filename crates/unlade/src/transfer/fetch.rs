@@ -71,6 +71,11 @@ impl Fetch {
         &self.endpoints
     }
 
+    /// Returns how often the blob was tried: once, and once for each failure.
+    pub fn tries(&self) -> u32 {
+        u32::try_from(self.terms.budget.spent() + 1).unwrap_or(u32::MAX)
+    }
+
     /// Returns the next bytes, or `None` at the end of what the source gives.
     ///
     /// A break is mended by asking for the rest, as long as the budget lasts.
@@ -88,7 +93,11 @@ impl Fetch {
     async fn advance(&mut self) -> Result<Option<Bytes>> {
         loop {
             if self.open.is_none() {
-                self.reopen().await?;
+                let tries = self.tries();
+                // A source counts its own requests, and knows nothing of earlier bodies.
+                self.reopen()
+                    .await
+                    .map_err(|error| error.with(|context| context.attempts = context.attempts.max(tries)))?;
             }
             let Some(open) = &mut self.open else { continue };
             match open.chunks.next().await {
@@ -174,12 +183,12 @@ impl Fetch {
 
     fn broke_off(&self, error: Error) -> Error {
         let size = self.size.map_or_else(|| "an unknown number".to_owned(), |size| size.to_string());
-        let tries = self.terms.budget.spent() + 1;
+        let tries = self.tries();
         error
             .making(format!(
                 "the download of {} broke off at byte {} of {size}, after {tries} tries",
                 self.content.digest, self.position
             ))
-            .with(|context| context.attempts = u32::try_from(tries).unwrap_or(u32::MAX))
+            .with(|context| context.attempts = tries)
     }
 }
