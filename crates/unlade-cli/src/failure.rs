@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use clap::error::ErrorKind as UsageKind;
 use serde_json::{Value, json};
 use unlade::error::Advice;
 use unlade::{Error, ErrorKind};
@@ -20,6 +21,40 @@ pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Interrupted => 130,
         _ => 1,
     }
+}
+
+/// Prints help and version to stdout, and what is wrong with the command line to stderr, and as a document to
+/// stdout if one was asked for.
+pub(crate) fn usage(error: &clap::Error) -> u8 {
+    // A reader that went away does not want the help any more.
+    drop(error.print());
+    match error.kind() {
+        UsageKind::DisplayHelp | UsageKind::DisplayVersion => return 0,
+        UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => return 2,
+        _ => {}
+    }
+    if wants_json() {
+        let mut document = document(&Error::new(ErrorKind::InvalidInput, usage_message(error)), 2);
+        document["error"]["hint"] = json!("unlade --help lists the options");
+        // The document is a courtesy: the exit code decides.
+        drop(writeln!(std::io::stdout(), "{document}"));
+    }
+    2
+}
+
+/// Says whether a command line that cannot be read asks for documents.
+fn wants_json() -> bool {
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    let variable = std::env::var("UNLADE_JSON").unwrap_or_default().to_ascii_lowercase();
+    options.any(|argument| argument == "--json") || ["1", "on", "t", "true", "y", "yes"].contains(&variable.as_str())
+}
+
+/// Takes the first paragraph of what clap says; the others show how it is done right.
+fn usage_message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraph: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let paragraph = paragraph.join(" ");
+    paragraph.strip_prefix("error: ").unwrap_or(&paragraph).to_owned()
 }
 
 /// Prints the error and its chain to stderr, and as a document to stdout if one was asked for.
@@ -94,7 +129,7 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         ErrorKind::Denied => "check that this login may read the repository",
         ErrorKind::Locked => "wait longer with --lock-timeout",
         ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
-        ErrorKind::NotFound => "check the spelling of the repository and the tag",
+        ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
         ErrorKind::RateLimited => "come back later, or log in for a higher limit",
         ErrorKind::Unauthorized => "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist",
         ErrorKind::Unavailable => "check the network and the registry's name; --retries N tries longer",
@@ -109,19 +144,34 @@ fn advised(advice: &Advice) -> String {
         Advice::CertificateAuthority(host) => {
             format!("give the certificate authority that signs for {host} with --ca-file FILE")
         }
-        Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
-        Advice::Choose { by: "layer", .. } => {
-            "take one of them by its digest: unlade blob REPO@DIGEST > FILE".to_owned()
+        Advice::CheckClock(host) => {
+            format!("check the clock of this machine; if it is right, {host} needs a certificate that is valid now")
         }
-        Advice::Choose { by, .. } => format!("name one of them by its {by}"),
+        Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
+        Advice::Choose { by: "layer", .. } => "fetch one by its digest: unlade blob REPO@DIGEST".to_owned(),
+        Advice::Choose { by, .. } => format!("choose one by its {by}: PATH@DIGEST"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
+        }
+        Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
+        Advice::NameHost(host) => {
+            format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
+        Advice::ProveRealm(host) => format!(
+            "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
+             that is verified (--ca-file FILE gives its authority)"
+        ),
+        Advice::RemoveStranger(path) => {
+            format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
+        }
+        Advice::ShowCertificate => {
+            "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()
+        }
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::TlsMinimum => "this server is too old for the TLS version that --tls-min asks for".to_owned(),
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
@@ -184,8 +234,8 @@ mod tests {
     fn hints_can_be_followed() {
         let choose = |by| Advice::Choose { by, candidates: Vec::new() };
         for (advice, expected) in [
-            (choose("digest"), "name one of them by its digest"),
-            (choose("layer"), "take one of them by its digest: unlade blob REPO@DIGEST > FILE"),
+            (choose("digest"), "choose one by its digest: PATH@DIGEST"),
+            (choose("layer"), "fetch one by its digest: unlade blob REPO@DIGEST"),
             (choose("platform"), "choose one with --platform OS/ARCH, or name its digest"),
             (
                 Advice::WriteDevice,

@@ -1,5 +1,6 @@
 //! The command `unlade`.
 
+mod command_line;
 mod examples;
 mod failure;
 mod options;
@@ -11,17 +12,15 @@ mod verbs;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-
 use crate::options::Options;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let options = match Options::read() {
-        Ok(options) => options,
-        Err(error) => return usage(&error),
+    let code = match command_line::read() {
+        Ok(options) => run(options),
+        Err(error) => failure::usage(&error),
     };
-    ExitCode::from(run(options))
+    ExitCode::from(code)
 }
 
 fn run(options: Options) -> u8 {
@@ -36,15 +35,5 @@ fn run(options: Options) -> u8 {
             session.display().failed(&error.chain().join(": "));
             failure::report(&error, json)
         }
-    }
-}
-
-/// Prints help and version to stdout, and what is wrong with the command line to stderr.
-fn usage(error: &clap::Error) -> ExitCode {
-    // A reader that went away does not want the help any more.
-    drop(error.print());
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(2),
     }
 }

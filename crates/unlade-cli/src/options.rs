@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::{examples, units};
@@ -20,15 +21,8 @@ pub(crate) struct Options {
     pub(crate) common: Common,
 }
 
-impl Options {
-    /// Reads the command line of this process.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&command().try_get_matches()?)
-    }
-}
-
 /// Describes the command line. The variables are left out of the help, which says by what rule they are named.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     let hide = |arg: clap::Arg| arg.hide_env(true);
     Options::command().mut_args(hide).mut_subcommands(|verb| verb.mut_args(hide))
 }
@@ -68,10 +62,10 @@ pub(crate) struct Pull {
     #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     /// Without -o, replace a file that is there and differs
-    #[arg(long, env = "UNLADE_OVERWRITE", value_parser = units::switch)]
+    #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
     pub(crate) overwrite: bool,
     /// Do not wait until the file would survive a power cut
-    #[arg(long, env = "UNLADE_NO_SYNC", value_parser = units::switch)]
+    #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
     pub(crate) no_sync: bool,
     // Last: its heading would hold for what follows.
     #[command(flatten)]
@@ -100,7 +94,7 @@ pub(crate) struct Serve {
     /// A layout, or a folder of layouts
     pub(crate) folder: PathBuf,
     /// Where to listen; port 0 picks one
-    #[arg(long, env = "UNLADE_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    #[arg(long, env = "UNLADE_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = units::listening)]
     pub(crate) listen: std::net::SocketAddr,
 }
 
@@ -109,7 +103,7 @@ pub(crate) struct Serve {
 #[command(next_help_heading = "Choosing among the manifests of an index")]
 pub(crate) struct Choice {
     /// The platform that is wanted; host means this machine's
-    #[arg(long, env = "UNLADE_PLATFORM", value_name = "OS/ARCH[/VARIANT]", conflicts_with_all = ["arch", "os", "variant"])]
+    #[arg(long, env = "UNLADE_PLATFORM", value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<String>,
     /// The architecture: amd64 or x86_64, arm64 or aarch64, …
     #[arg(long, env = "UNLADE_ARCH")]
@@ -227,7 +221,7 @@ pub(crate) struct Common {
         env = "UNLADE_INSECURE_SKIP_TLS_VERIFY",
         help_heading = "Connection",
         hide_short_help = true,
-        value_parser = units::switch
+        value_parser = BoolishValueParser::new()
     )]
     pub(crate) insecure_skip_tls_verify: bool,
     /// Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]
@@ -240,7 +234,7 @@ pub(crate) struct Common {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
-        value_parser = units::switch
+        value_parser = BoolishValueParser::new()
     )]
     pub(crate) plain_http: Option<bool>,
     /// A private network into which servers may lead; may be repeated
@@ -251,7 +245,8 @@ pub(crate) struct Common {
         value_name = "CIDR",
         help_heading = "Connection",
         hide_short_help = true,
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = units::network
     )]
     pub(crate) allow_net: Vec<IpNet>,
     /// How often to try again without progress; 1 MiB of new bytes is progress
@@ -282,7 +277,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "UNLADE_LOCK_TIMEOUT", value_name = "TIME", help_heading = "Output", hide_short_help = true, default_value = "10m", value_parser = units::duration)]
     pub(crate) lock_timeout: Duration,
     /// Print one JSON document to stdout, also for a failure
-    #[arg(long, global = true, env = "UNLADE_JSON", help_heading = "Output", value_parser = units::switch)]
+    #[arg(long, global = true, env = "UNLADE_JSON", help_heading = "Output", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
     /// How to show progress, on stderr
     #[arg(
@@ -299,7 +294,7 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, env = "UNLADE_VERBOSE", action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// Say nothing but errors
-    #[arg(short, long, global = true, env = "UNLADE_QUIET", conflicts_with = "verbose", help_heading = "Output", value_parser = units::switch)]
+    #[arg(short, long, global = true, env = "UNLADE_QUIET", help_heading = "Output", value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
 }
 

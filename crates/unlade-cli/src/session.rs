@@ -181,7 +181,7 @@ fn realms(options: &Common) -> Realms {
 }
 
 fn credentials(options: &Common, environment: &Environment) -> Result<Keychain> {
-    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref())?)?;
+    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?;
     if let Some(path) = &options.pull_secret_file {
         let format = match options.pull_secret_format {
             SecretFormat::Auto => PullSecretFormat::Auto,

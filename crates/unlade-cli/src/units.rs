@@ -1,6 +1,9 @@
-//! Durations, sizes, rates and switches as people write them.
+//! Durations, sizes, rates, networks and addresses as people write them.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// Reads `500ms`, `2s`, `1m`, `1h`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -15,15 +18,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     scaled(number, milliseconds)
         .map(Duration::from_millis)
         .ok_or_else(|| "expected a duration such as 500ms, 2s or 1m".to_owned())
-}
-
-/// Reads `true` or `false`, also as people put them into variables.
-pub(crate) fn switch(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "on" | "true" | "yes" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("expected true or false".to_owned()),
-    }
 }
 
 /// Reads `1000`, `64K`, `1MiB`, `2G`; units are powers of 1024, but `KB`, `MB`, `GB` of 1000.
@@ -42,6 +36,20 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         _ => return Err("expected a size such as 1000, 64K or 1MiB".to_owned()),
     };
     scaled(number, factor).ok_or_else(|| "expected a size such as 1000, 64K or 1MiB".to_owned())
+}
+
+/// Reads `10.0.0.0/8` or `fd00::/8`; a bare address is a network of its own.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse::<IpAddr>()
+        .map(IpNet::from)
+        .or_else(|_| text.parse())
+        .map_err(|_| "expected a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
+}
+
+/// Reads `127.0.0.1:5000` or `[::1]:5000`.
+pub(crate) fn listening(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| "expected an address and a port such as 127.0.0.1:5000 or [::1]:5000".to_owned())
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -101,22 +109,6 @@ mod tests {
     }
 
     #[test]
-    fn reads_switches() {
-        for (text, expected) in [
-            ("true", Some(true)),
-            ("1", Some(true)),
-            ("Yes", Some(true)),
-            ("false", Some(false)),
-            ("0", Some(false)),
-            ("", None),
-            ("maybe", None),
-            ("2", None),
-        ] {
-            assert_eq!(switch(text).ok(), expected, "{text:?}");
-        }
-    }
-
-    #[test]
     fn reads_sizes() {
         for (text, expected) in [
             ("1000", Some(1000)),
@@ -132,6 +124,34 @@ mod tests {
             ("17000000T", None),
         ] {
             assert_eq!(size(text).ok(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_networks() {
+        for (text, expected) in [
+            ("10.0.0.0/8", Some("10.0.0.0/8")),
+            ("fd00::/8", Some("fd00::/8")),
+            ("10.1.2.3", Some("10.1.2.3/32")),
+            ("::1", Some("::1/128")),
+            ("10.0.0.0/33", None),
+            ("registry.example", None),
+            ("", None),
+        ] {
+            assert_eq!(network(text).ok().map(|net| net.to_string()).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_where_to_listen() {
+        for (text, expected) in [
+            ("127.0.0.1:5000", Some("127.0.0.1:5000")),
+            ("[::1]:0", Some("[::1]:0")),
+            ("localhost:5000", None),
+            ("127.0.0.1", None),
+            ("127.0.0.1:65536", None),
+        ] {
+            assert_eq!(listening(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Runs the built command as a user would, and looks at what it left behind.
 
+mod running;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
+
+pub use running::Running;
 
 /// One run of a program, with a clean environment and a home of its own.
 pub struct Run {
@@ -114,87 +118,63 @@ impl Run {
     #[track_caller]
     pub fn run(&self) -> Outcome {
         let (mut stdout, mut stderr) = (spool(), spool());
-        let mut child = self.spawn(&stdout, &stderr);
-        let code = self.wait(&mut child).code();
+        let share = |file: &File| Stdio::from(file.try_clone().expect("share the output of a run"));
+        let mut child = self.spawn(share(&stdout), share(&stderr));
+        let code = wait(&mut child, self.timeout, &self.name()).code();
         let stderr = String::from_utf8_lossy(&read_back(&mut stderr)).into_owned();
         Outcome { code, stdout: read_back(&mut stdout), stderr }
     }
 
-    /// Starts the program and gives it back running: for tests that kill it, with its output thrown away.
+    /// Starts the program and gives it back running: for tests that talk to it, send it signals or kill it.
     #[track_caller]
     pub fn start(&self) -> Running {
-        Running { child: self.spawn(&spool(), &spool()) }
+        let child = self.spawn(Stdio::piped(), Stdio::piped());
+        Running::new(child, self.name())
+    }
+
+    /// Says in messages what was run.
+    fn name(&self) -> String {
+        format!("{} {:?}", self.program.display(), self.arguments)
     }
 
     #[track_caller]
-    fn spawn(&self, stdout: &File, stderr: &File) -> Child {
+    fn spawn(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
         let mut input = spool();
         std::io::Write::write_all(&mut input, &self.input).expect("write the input of a run");
         input.rewind().expect("go to the start of the input");
-        let share = |file: &File| Stdio::from(file.try_clone().expect("share the output of a run"));
         Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.home.path())
             .stdin(Stdio::from(input))
-            .stdout(share(stdout))
-            .stderr(share(stderr))
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("start {}: {error}", self.program.display()))
     }
-
-    /// Waits on a thread that can be told to kill, so that the end is noticed at once and nobody polls.
-    #[track_caller]
-    fn wait(&self, child: &mut Child) -> ExitStatus {
-        let pid = Pid::from_child(child);
-        // A descriptor of the process, unlike its number, can never come to mean another one.
-        let process = pidfd_open(pid, PidfdFlags::empty()).expect("open a child of our own");
-        let (done, ended) = channel::<()>();
-        let timeout = self.timeout;
-        let guard = thread::spawn(move || {
-            let late = ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
-            if late {
-                // It may have ended this very moment: then there is nothing to kill.
-                pidfd_send_signal(&process, Signal::KILL).unwrap_or_default();
-            }
-            late
-        });
-        let status = child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.program.display()));
-        drop(done);
-        let late = guard.join().expect("the guard does not panic");
-        assert!(!late, "{} {:?} did not end within {timeout:?}", self.program.display(), self.arguments);
-        status
-    }
 }
 
-/// A program that runs; it is killed when this value is dropped.
-pub struct Running {
-    child: Child,
-}
-
-impl Running {
-    /// Kills the program, as a power cut would, and waits until it is gone.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
-    /// Gives the number of the process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    fn end(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
-    }
+/// Waits on a thread that can be told to kill, so that the end is noticed at once and nobody polls.
+#[track_caller]
+fn wait(child: &mut Child, timeout: Duration, name: &str) -> ExitStatus {
+    let pid = Pid::from_child(child);
+    // A descriptor of the process, unlike its number, can never come to mean another one.
+    let process = pidfd_open(pid, PidfdFlags::empty()).expect("open a child of our own");
+    let (done, ended) = channel::<()>();
+    let guard = thread::spawn(move || {
+        let late = ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
+        if late {
+            // It may have ended this very moment: then there is nothing to kill.
+            pidfd_send_signal(&process, Signal::KILL).unwrap_or_default();
+        }
+        late
+    });
+    let status = child.wait().unwrap_or_else(|error| panic!("wait for {name}: {error}"));
+    drop(done);
+    let late = guard.join().expect("the guard does not panic");
+    assert!(!late, "{name} did not end within {timeout:?}");
+    status
 }
 
 /// Lists the files below a folder, by their paths in it, sorted: what a run left behind.
@@ -220,6 +200,10 @@ pub fn files(folder: &Path) -> Vec<String> {
 /// Makes a file without a name: unlike a pipe, it never makes the program wait for us.
 fn spool() -> File {
     tempfile::tempfile().expect("make a file for the output of a run")
+}
+
+fn share(file: &File) -> Stdio {
+    Stdio::from(file.try_clone().expect("share the output of a run"))
 }
 
 fn read_back(file: &mut File) -> Vec<u8> {
@@ -255,13 +239,6 @@ mod tests {
     #[should_panic(expected = "did not end within")]
     fn a_run_that_hangs_is_killed() {
         shell("exec sleep 600").timeout(Duration::from_millis(50)).run();
-    }
-
-    #[test]
-    fn a_started_program_can_be_killed() {
-        let running = shell("exec sleep 600").start();
-        assert!(running.id() > 0);
-        running.kill();
     }
 
     #[test]

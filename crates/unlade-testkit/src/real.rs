@@ -5,6 +5,7 @@
 mod docker_registry;
 mod files;
 mod nginx;
+mod openssl;
 mod push;
 mod token_server;
 
@@ -20,8 +21,9 @@ use tempfile::TempDir;
 
 pub use docker_registry::DockerRegistry;
 pub use files::{RealFiles, real_files};
-pub use nginx::{Nginx, NginxBuilder};
-pub use push::{http_push, skopeo_push};
+pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
+pub use openssl::openssl_self_signed;
+pub use push::{http_push, http_push_blob, skopeo_copy, skopeo_push};
 pub use token_server::TokenServer;
 
 /// A program, or a package, that this machine has not.
@@ -65,7 +67,7 @@ struct Daemon {
     child: Child,
     address: SocketAddr,
     // Kept for as long as the program runs in it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Daemon {
@@ -89,7 +91,7 @@ impl Daemon {
                 .stderr(share())
                 .spawn()
                 .unwrap_or_else(|error| panic!("start {name}: {error}"));
-            let mut daemon = Self { child, address, _folder: folder };
+            let mut daemon = Self { child, address, folder };
             if daemon.is_ready() {
                 return daemon;
             }

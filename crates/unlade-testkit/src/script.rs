@@ -60,12 +60,13 @@ pub struct Matcher {
     path: Option<String>,
     skip: usize,
     times: usize,
+    optional: bool,
 }
 
 impl Matcher {
     /// Matches the first request of a kind, once.
     pub fn new(which: Which) -> Self {
-        Self { which, method: None, path: None, skip: 0, times: 1 }
+        Self { which, method: None, path: None, skip: 0, times: 1, optional: false }
     }
 
     /// Matches only this method.
@@ -100,6 +101,17 @@ impl Matcher {
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
+    }
+
+    /// Allows the step to stay unused: for scripts made up by chance, of which nobody knows how far they are met.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    fn is_met(&self, used: usize) -> bool {
+        self.optional || if self.times == usize::MAX { used > 0 } else { used >= self.times }
     }
 
     fn fits(&self, line: &RequestLine) -> bool {
@@ -149,11 +161,7 @@ impl Script {
     pub(crate) fn unused(&self) -> Vec<String> {
         lock(&self.steps)
             .iter()
-            .filter(
-                |step| {
-                    if step.matcher.times == usize::MAX { step.used == 0 } else { step.used < step.matcher.times }
-                },
-            )
+            .filter(|step| !step.matcher.is_met(step.used))
             .map(|step| {
                 let Step { matcher, fault, used, .. } = step;
                 format!("F{} {} for {:?}: used {used} times", fault.number(), fault.name(), matcher.which)
@@ -191,6 +199,8 @@ mod tests {
         script.add(Matcher::new(Which::Token), Fault::TokenMissing);
         assert!(script.take(&blob()).is_none());
         assert!(script.unused()[0].contains("TokenMissing"));
+        script.add(Matcher::new(Which::Tags).optional(), Fault::TagsNull);
+        assert_eq!(script.unused().len(), 1);
     }
 
     #[test]

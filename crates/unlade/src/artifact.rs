@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image;
 use crate::source::{Document, Source};
 use crate::spec::descriptor::{Content, Descriptor};
@@ -73,7 +73,12 @@ impl Artifact {
     /// [`NoCandidate`](crate::ErrorKind::NoCandidate) if there is none.
     pub fn layer(&self) -> Result<&Descriptor> {
         image::layer(&self.manifest)
-            .map_err(|error| error.with(|context| context.reference = Some(self.reference.to_string())))
+            .map_err(|error| self.named(error).making(format!("cannot choose a layer of {}", self.reference)))
+    }
+
+    /// Says in an error's context what was worked on.
+    fn named(&self, error: Error) -> Error {
+        error.with(|context| context.reference = Some(self.reference.to_string()))
     }
 
     /// Prepares the download of the layer.
@@ -117,7 +122,7 @@ impl ArtifactDownload<'_> {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a path that is no file,
     /// [`Unavailable`](crate::ErrorKind::Unavailable) once the retries are spent.
     pub async fn into_file(self, path: Option<&Path>) -> Result<Delivery> {
-        let place = file::resolve(path, self.layer.title())?;
+        let place = file::resolve(path, self.layer.title()).map_err(|error| self.artifact.named(error))?;
         let target = FileTarget::new(place, self.options.clone());
         self.into_target(Target::Positioned(Box::new(target))).await
     }
@@ -129,6 +134,6 @@ impl ArtifactDownload<'_> {
             .download(Arc::clone(&self.artifact.source), Content::from(self.layer), self.progress)
             .into_target(target)
             .await
-            .map_err(|error| error.with(|context| context.reference = Some(self.artifact.reference.to_string())))
+            .map_err(|error| self.artifact.named(error))
     }
 }

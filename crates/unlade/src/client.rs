@@ -83,7 +83,10 @@ impl Client {
     pub async fn manifest(&self, reference: &Reference, selection: &Selection) -> Result<Document> {
         let source = self.source(reference)?;
         let root = self.root(source.as_ref(), reference).await?;
-        if *selection == Selection::default() { Ok(root) } else { self.descend(source.as_ref(), root, selection).await }
+        if *selection == Selection::default() {
+            return Ok(root);
+        }
+        self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))
     }
 
     /// Resolves a reference to the manifest of one artifact.
@@ -95,7 +98,8 @@ impl Client {
     pub async fn artifact(&self, reference: &Reference, selection: &Selection) -> Result<Artifact> {
         let source = self.source(reference)?;
         let root = self.root(source.as_ref(), reference).await?;
-        let document = self.descend(source.as_ref(), root, selection).await.map_err(|error| named(error, reference))?;
+        let document =
+            self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
         match document.parse()? {
             Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, document, *image)),
             Manifest::Index(_) => {
@@ -210,6 +214,17 @@ impl fmt::Debug for Client {
 
 fn policy(config: &Config) -> Policy {
     Policy::default().with_retries(config.retries)
+}
+
+/// Names the reference in which no manifest could be chosen.
+fn unchosen(error: Error, reference: &Reference) -> Error {
+    let error = named(error, reference);
+    match error.kind() {
+        ErrorKind::Ambiguous | ErrorKind::NoCandidate => {
+            error.making(format!("cannot choose a manifest of {reference}"))
+        }
+        _ => error,
+    }
 }
 
 fn named(error: Error, reference: &Reference) -> Error {

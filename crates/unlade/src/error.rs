@@ -140,6 +140,8 @@ pub enum Advice {
     AllowNet(String),
     /// Give the certificate authority that signed this host's certificate.
     CertificateAuthority(String),
+    /// Check the clock of this machine, against which this host's certificate was judged.
+    CheckClock(String),
     /// Choose one of these by the named selector.
     Choose {
         /// The selector that would decide, such as `platform`.
@@ -151,14 +153,24 @@ pub enum Advice {
     Credential(String),
     /// Free room: this many bytes are needed beside the target.
     FreeSpace(u64),
-    /// Near names that do exist.
-    Near(Vec<String>),
+    /// Make this folder first.
+    MakeFolder(String),
+    /// Call this host by a name that its certificate has.
+    NameHost(String),
     /// Name the file to write to.
     NameOutput,
+    /// Near names that do exist.
+    Near(Vec<String>),
     /// Allow replacing the file.
     Overwrite,
     /// The server speaks plain http.
     PlainHttp,
+    /// Reach this realm host by TLS, verified: no trust makes up for that.
+    ProveRealm(String),
+    /// Remove this file, which stands where a partial should be.
+    RemoveStranger(String),
+    /// Show a certificate that the server accepts.
+    ShowCertificate,
     /// The server speaks TLS.
     SpeakTls,
     /// Allow an older TLS version.
@@ -210,6 +222,13 @@ impl Error {
     #[must_use]
     pub fn making(self, message: impl Into<String>) -> Self {
         Self::new(self.kind(), message).with(|context| *context = self.0.context.clone()).caused_by(self)
+    }
+
+    /// Says the same in other words; kind, context and cause stay.
+    #[must_use]
+    pub(crate) fn reworded(mut self, edit: impl FnOnce(&str) -> String) -> Self {
+        self.0.message = edit(&self.0.message);
+        self
     }
 
     /// Says whose fault it is.

@@ -28,7 +28,10 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         }
         Fault::Chunked => vec![head_and(chunked().head_without_length(), &[chunk(&body), chunk(b"")].concat())],
         Fault::ChunkedUnfinished { after } => {
-            vec![head_and(chunked().head_without_length(), &chunk(&first(&body, *after))), Step::Close]
+            let part = first(&body, *after);
+            // A chunk of no bytes would be the last one, and the body finished.
+            let sent = if part.is_empty() { Vec::new() } else { chunk(&part) };
+            vec![head_and(chunked().head_without_length(), &sent), Step::Close]
         }
         Fault::EndlessBody => {
             vec![Step::Bytes(chunked().head_without_length().into()), Step::Endless(chunk(&[b'0'; 16 * 1024]).into())]
@@ -63,6 +66,16 @@ mod tests {
         let answer = Answer::new(200).body("0123456789");
         let steps = lie(&Fault::CutBody { after: 4 }, &answer, &Here::example("GET")).unwrap();
         assert_eq!(steps, [Step::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".into()), Step::Close]);
+    }
+
+    #[test]
+    fn unfinished_chunks_have_no_last_one() {
+        let answer = Answer::new(200).body("0123456789");
+        for (after, sent) in [(0, ""), (3, "3\r\n012\r\n")] {
+            let steps = lie(&Fault::ChunkedUnfinished { after }, &answer, &Here::example("GET")).unwrap();
+            let expected = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{sent}");
+            assert_eq!(steps, [Step::Bytes(expected.into()), Step::Close]);
+        }
     }
 
     #[test]

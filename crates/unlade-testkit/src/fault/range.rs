@@ -26,7 +26,7 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::RangeRefused => Answer::error(416, "RANGE_INVALID", "range refused")
             .header("Content-Range", &format!("bytes */{}", whole.len())),
         Fault::RangeShort { by } => partial(start, last.saturating_sub(*by).max(start)),
-        Fault::RangeLong { by } => partial(start, (last + by).min(end)),
+        Fault::RangeLong { by } => long(answer, &whole, start, last + by),
         _ => return None,
     };
     // On an answer that was whole and honest already, "ignored" and "refused" stay distinguishable by their status.
@@ -42,6 +42,13 @@ fn part(answer: &Answer, whole: &Bytes, from: usize, to: usize) -> Answer {
     let body = whole.slice(from.min(whole.len())..whole.len().min(to + 1));
     let partial = Answer { status: 206, ..answer.clone() };
     partial.header("Content-Range", &content_range(from, to, whole.len())).body(body)
+}
+
+/// Answers with bytes that nobody asked for; beyond the end of the content they are made up, and so is its size.
+fn long(answer: &Answer, whole: &Bytes, from: usize, to: usize) -> Answer {
+    let mut grown = whole.to_vec();
+    grown.resize(grown.len().max(to + 1), 0);
+    part(answer, &grown.into(), from, to)
 }
 
 #[cfg(test)]
@@ -61,6 +68,8 @@ mod tests {
         assert!(told(&Fault::RangeWrongStart).contains("Content-Range: bytes 3-6/11"));
         assert!(told(&Fault::RangeShort { by: 1 }).ends_with("Content-Length: 3\r\n\r\n234"));
         assert!(told(&Fault::RangeLong { by: 2 }).ends_with("\r\n\r\n234567"));
+        let beyond = told(&Fault::RangeLong { by: 5 });
+        assert!(beyond.contains("Content-Range: bytes 2-10/11") && beyond.ends_with("23456789\u{0}"));
         assert!(told(&Fault::RangeIgnored).ends_with("\r\n\r\n0123456789"));
         assert!(!told(&Fault::RangeMissing).contains("Content-Range"));
         assert!(told(&Fault::RangeRefused).contains("bytes */10"));

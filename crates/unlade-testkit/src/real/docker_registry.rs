@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Daemon, Missing, TokenServer, program};
@@ -66,6 +66,11 @@ impl DockerRegistry {
     /// Makes a simple client of this registry.
     pub fn client(&self) -> Client {
         Client::new(self.address())
+    }
+
+    /// Gives the folder in which the registry keeps its blobs, as `ALGORITHM/HE/HEX/data`.
+    pub fn blob_folder(&self) -> PathBuf {
+        self.daemon.folder.path().join("data/docker/registry/v2/blobs")
     }
 
     fn start(auth: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {

@@ -18,11 +18,22 @@ use crate::document::Document;
 pub fn http_push(client: &Client, repository: &str, tag: &str, document: &Document) {
     for part in document.walk() {
         for blob in &part.blobs {
-            push_blob(client, repository, blob);
+            http_push_blob(client, repository, &digest(blob), blob);
         }
         push_manifest(client, repository, &part.digest(), part);
     }
     push_manifest(client, repository, tag, document);
+}
+
+/// Uploads a blob under a digest of any algorithm.
+#[track_caller]
+pub fn http_push_blob(client: &Client, repository: &str, digest: &str, blob: &[u8]) {
+    let begun = answered(client, "POST", &format!("/v2/{repository}/blobs/uploads/"), b"");
+    let location = begun.header("location").unwrap_or_else(|| panic!("no place to upload to: {begun:?}"));
+    let target = without_origin(location);
+    let joint = if target.contains('?') { '&' } else { '?' };
+    let typed = client.clone().header("Content-Type", "application/octet-stream");
+    answered(&typed, "PUT", &format!("{target}{joint}digest={digest}"), blob);
 }
 
 /// Lets skopeo copy a tag of a layout to a registry, over plain http or with the certificate unchecked.
@@ -32,29 +43,33 @@ pub fn http_push(client: &Client, repository: &str, tag: &str, document: &Docume
 /// [`Missing`] where skopeo is not installed.
 #[track_caller]
 pub fn skopeo_push(layout: &Path, tag: &str, target: &str, credentials: Option<(&str, &str)>) -> Result<(), Missing> {
-    let home = tempfile::tempdir().expect("make a home for skopeo");
-    let mut command = Command::new(program("skopeo", "skopeo")?);
-    command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
-    // Debian installs no policy without the package that it only recommends; what is copied here is our own.
+    let login = credentials.map(|(user, password)| format!("--dest-creds={user}:{password}"));
     // Without these two it would compress layers and choose one architecture: other digests than those of the layout.
-    command.args(["--insecure-policy", "copy", "--all", "--preserve-digests", "--dest-tls-verify=false"]);
-    if let Some((user, password)) = credentials {
-        command.arg(format!("--dest-creds={user}:{password}"));
-    }
-    command.arg(format!("oci:{}:{tag}", layout.display())).arg(format!("docker://{target}"));
-    let output = command.output().expect("run skopeo");
-    assert!(output.status.success(), "skopeo to {target}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    let options = ["--all", "--preserve-digests"].into_iter().chain(login.as_deref());
+    skopeo_copy(options, &format!("oci:{}:{tag}", layout.display()), &format!("docker://{target}"))
 }
 
+/// Lets skopeo copy from one place to another (`docker://`, `oci:`, `dir:`); it speaks plain http to registries where
+/// they speak no TLS, and checks no certificate.
+///
+/// # Errors
+///
+/// [`Missing`] where skopeo is not installed.
 #[track_caller]
-fn push_blob(client: &Client, repository: &str, blob: &[u8]) {
-    let begun = answered(client, "POST", &format!("/v2/{repository}/blobs/uploads/"), b"");
-    let location = begun.header("location").unwrap_or_else(|| panic!("no place to upload to: {begun:?}"));
-    let target = without_origin(location);
-    let joint = if target.contains('?') { '&' } else { '?' };
-    let typed = client.clone().header("Content-Type", "application/octet-stream");
-    answered(&typed, "PUT", &format!("{target}{joint}digest={}", digest(blob)), blob);
+pub fn skopeo_copy<'a>(options: impl IntoIterator<Item = &'a str>, from: &str, to: &str) -> Result<(), Missing> {
+    let home = tempfile::tempdir().expect("make a home for skopeo");
+    let output = Command::new(program("skopeo", "skopeo")?)
+        .env_clear()
+        .env("HOME", home.path())
+        .env("TMPDIR", home.path())
+        // Debian installs no policy without the package that it only recommends; what is copied here is our own.
+        .args(["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"])
+        .args(options)
+        .args([from, to])
+        .output()
+        .expect("run skopeo");
+    assert!(output.status.success(), "skopeo from {from} to {to}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 #[track_caller]

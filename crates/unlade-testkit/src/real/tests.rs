@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use super::*;
@@ -97,6 +98,62 @@ fn nginx_redirects_blobs() {
     let nginx = Nginx::before(registry.address()).redirecting_blobs(&base).start().unwrap();
     let answer = nginx.client().get(&blob(&image())).unwrap();
     assert_eq!((answer.status, answer.header("location")), (307, Some(format!("{base}{}", blob(&image())).as_str())));
+}
+
+#[test]
+fn nginx_serves_the_blobs_of_a_registry_and_logs_who_asked() {
+    let registry = DockerRegistry::plain().unwrap();
+    http_push(&registry.client(), "a/b", "v1", &image());
+    let store = Nginx::over_blobs_of(&registry).start().unwrap();
+    let answer = store.client().basic("tester", "right").header("Range", "bytes=0-9").get(&blob(&image())).unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (206, &image().payload()[..10]));
+    assert_eq!(store.client().get("/v2/a/b/manifests/v1").unwrap().status, 404);
+    let log = store.requests();
+    assert_eq!((log[0].status, log[0].range.as_deref(), log[0].sent), (206, Some("bytes=0-9"), 10));
+    assert!(log[0].authorization.as_ref().unwrap().starts_with("Basic "));
+    assert_eq!((log[1].status, log[1].authorization.as_ref(), log[1].is_for_blob()), (404, None, false));
+    store.wait_for(|request| request.status == 404);
+}
+
+#[test]
+fn nginx_asks_for_certificates() {
+    let registry = DockerRegistry::plain().unwrap();
+    let authority = Authority::new();
+    let (anonymous, known) = (authority.client_config(), authority.client_config_with(&authority.client("tester")));
+    let front = Nginx::before(registry.address()).tls(&authority.server());
+    let strict = front.clone().requiring_clients_of(&authority.file()).start().unwrap();
+    assert_eq!(strict.client().tls(anonymous).get("/v2/").unwrap().status, 400);
+    assert_eq!(strict.client().tls(Arc::clone(&known)).get("/v2/").unwrap().status, 200);
+    let curious = front.asking_for_clients().start().unwrap();
+    assert_eq!(curious.client().tls(known).get("/v2/").unwrap().status, 200);
+    assert!(curious.requests()[0].client_certificate.is_some());
+}
+
+#[test]
+fn nginx_limits_requests() {
+    let registry = DockerRegistry::plain().unwrap();
+    let limited = Nginx::before(registry.address()).limited_requests(60).start().unwrap();
+    assert_eq!(limited.client().get("/v2/").unwrap().status, 200);
+    let refused = limited.client().get("/v2/").unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("60")));
+}
+
+#[test]
+fn openssl_makes_a_certificate_that_is_its_own_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = openssl_self_signed(folder.path(), "IP:127.0.0.1").unwrap();
+    assert!(fs::read_to_string(&certificate).unwrap().contains("BEGIN CERTIFICATE"));
+    let registry = DockerRegistry::plain().unwrap();
+    let nginx = Nginx::before(registry.address()).tls_files(&certificate, &key).start().unwrap();
+    assert!(nginx.client().tls(Authority::new().client_config()).get("/v2/").is_err());
+}
+
+#[test]
+fn the_registry_keeps_blobs_under_any_digest() {
+    let registry = DockerRegistry::plain().unwrap();
+    let digest = crate::content::digest_by("sha512", b"payload");
+    http_push_blob(&registry.client(), "a/b", &digest, b"payload");
+    assert_eq!(registry.client().get(&format!("/v2/a/b/blobs/{digest}")).unwrap().body, b"payload");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The credential of a repository: the first of several places that has one.
 
+use std::io;
+
 use super::pull_secret::PullSecret;
 use super::{AuthFile, Credential, Found, PullSecretFormat};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::reference::Repository;
 
 /// Where credentials are looked for: what was given explicitly, then auth files in
@@ -11,6 +13,7 @@ use crate::spec::reference::Repository;
 pub struct Keychain {
     explicit: Option<(String, PullSecret)>,
     files: Vec<Source>,
+    unreadable: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -24,7 +27,7 @@ struct Source {
 #[non_exhaustive]
 pub struct AuthFileSource {
     name: String,
-    bytes: Vec<u8>,
+    content: io::Result<Vec<u8>>,
     named_by: NamedBy,
 }
 
@@ -39,9 +42,9 @@ pub enum NamedBy {
 }
 
 impl AuthFileSource {
-    /// Describes a file by the name it goes by in messages, its content, and who named it.
-    pub fn new(name: String, bytes: Vec<u8>, named_by: NamedBy) -> Self {
-        Self { name, bytes, named_by }
+    /// Describes a file by the name it goes by in messages, what came of reading it, and who named it.
+    pub fn new(name: String, content: io::Result<Vec<u8>>, named_by: NamedBy) -> Self {
+        Self { name, content, named_by }
     }
 
     /// Returns the name it goes by in messages.
@@ -55,18 +58,26 @@ impl Keychain {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed file that the user named. A
-    /// malformed file that was only discovered is an error once it would have been asked.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a file that the user named and that cannot be read
+    /// or is malformed. A malformed file that was only discovered is an error once it would have been asked; one
+    /// that cannot be read is a warning, for it may be meant for other users.
     pub fn new(files: impl IntoIterator<Item = AuthFileSource>) -> Result<Self> {
-        let mut sources = Vec::new();
-        for AuthFileSource { name, bytes, named_by } in files {
-            let content = AuthFile::parse(&bytes, &name);
+        let mut keychain = Self::default();
+        for AuthFileSource { name, content, named_by } in files {
+            let content = match (content, named_by) {
+                (Ok(bytes), _) => AuthFile::parse(&bytes, &name),
+                (Err(error), NamedBy::User) => return Err(unreadable(&name).caused_by(error)),
+                (Err(error), NamedBy::Discovered) => {
+                    keychain.unreadable.push(format!("{}: {error}", unreadable(&name)));
+                    continue;
+                }
+            };
             match (content, named_by) {
                 (Err(error), NamedBy::User) => return Err(error),
-                (content, _) => sources.push(Source { name, content }),
+                (content, _) => keychain.files.push(Source { name, content }),
             }
         }
-        Ok(Self { explicit: None, files: sources })
+        Ok(keychain)
     }
 
     /// Adds a pull secret, which is asked first; `name` is what it goes by in messages.
@@ -85,25 +96,38 @@ impl Keychain {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed file or entry would have decided.
     pub fn find(&self, repository: &Repository) -> Result<Found> {
+        let (mut found, asked) = self.first(repository)?;
+        let undecided = self.files[asked..].iter().filter_map(|source| source.content.as_ref().err());
+        found.warnings.clone_from(&self.unreadable);
+        found.warnings.extend(undecided.map(ToString::to_string));
+        Ok(found)
+    }
+
+    /// Finds the first credential, and says how many files were asked for it.
+    fn first(&self, repository: &Repository) -> Result<(Found, usize)> {
         match &self.explicit {
             Some((name, PullSecret::Login(login))) => {
-                return Ok(Found::new(login.clone(), format!("the pull secret {name}")));
+                return Ok((Found::new(login.clone(), format!("the pull secret {name}")), 0));
             }
             Some((name, PullSecret::File(file))) => {
                 if let Some((key, credential)) = file.lookup(repository)? {
-                    return Ok(Found::new(credential, format!("auths[{key}] of the pull secret {name}")));
+                    return Ok((Found::new(credential, format!("auths[{key}] of the pull secret {name}")), 0));
                 }
             }
             None => {}
         }
-        for source in &self.files {
+        for (number, source) in self.files.iter().enumerate() {
             let file = source.content.as_ref().map_err(again)?;
             if let Some((key, credential)) = file.lookup(repository)? {
-                return Ok(Found::new(credential, format!("auths[{key}] of {}", source.name)));
+                return Ok((Found::new(credential, format!("auths[{key}] of {}", source.name)), number + 1));
             }
         }
-        Ok(Found::new(Credential::Anonymous, "nowhere: no login is known"))
+        Ok((Found::new(Credential::Anonymous, "nowhere: no login is known"), self.files.len()))
     }
+}
+
+fn unreadable(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("cannot read the auth file {name}"))
 }
 
 /// Says again what was found wrong when the file was read.
@@ -116,7 +140,7 @@ mod tests {
     use super::*;
 
     fn file(name: &str, text: &str, named_by: NamedBy) -> AuthFileSource {
-        AuthFileSource::new(name.to_owned(), text.as_bytes().to_vec(), named_by)
+        AuthFileSource::new(name.to_owned(), Ok(text.as_bytes().to_vec()), named_by)
     }
 
     fn origin(keychain: &Keychain, repository: &str) -> String {
@@ -161,5 +185,22 @@ mod tests {
         .unwrap();
         assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of good");
         assert_eq!(origin(&keychain, "b.example/x"), "bad, line 1, column 1: this is not JSON");
+    }
+
+    #[test]
+    fn what_is_wrong_with_files_that_do_not_decide_is_a_warning() {
+        let closed = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert!(Keychain::new([AuthFileSource::new("closed".to_owned(), closed(), NamedBy::User)]).is_err());
+        let keychain = Keychain::new([
+            AuthFileSource::new("closed".to_owned(), closed(), NamedBy::Discovered),
+            file("good", r#"{"auths":{"a.example":{"auth":"dTpw"}}}"#, NamedBy::Discovered),
+            file("bad", "{", NamedBy::Discovered),
+        ])
+        .unwrap();
+        let found = keychain.find(&"a.example/x".parse().unwrap()).unwrap();
+        assert_eq!(
+            found.warnings,
+            ["cannot read the auth file closed: permission denied", "bad, line 1, column 1: this is not JSON"]
+        );
     }
 }

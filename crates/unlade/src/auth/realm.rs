@@ -10,6 +10,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::error::Advice;
+
 /// How a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,6 +120,16 @@ pub enum Doubt {
     Strict,
 }
 
+impl Doubt {
+    /// Says what would let the login through to a host: trust, unless the way to it is open.
+    pub fn advice(self, host: &str) -> Advice {
+        match self {
+            Self::Open => Advice::ProveRealm(host.to_owned()),
+            Self::Address | Self::Lasting | Self::OpenRegistry | Self::Strict => Advice::TrustRealm(host.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -172,6 +184,8 @@ fn is_kin(registry: &Url, realm: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -231,6 +245,11 @@ mod tests {
             let trusted: Vec<String> = trusted.split_whitespace().map(str::to_owned).collect();
             let situation = Situation::new(&registry_url, &realm_url, verified, login).ruled(rule, &trusted);
             assert_eq!(judge(&situation), expected, "{registry} {realm} verified={verified} {login:?} {rule:?}");
+            let Withheld(doubt) = expected else { continue };
+            let host = realm_url.host_str().unwrap().to_owned();
+            let obeyed = Situation::new(&registry_url, &realm_url, verified, login).ruled(rule, slice::from_ref(&host));
+            // The advice helps if and only if it is the advice to trust.
+            assert_eq!(judge(&obeyed) == Full, doubt.advice(&host) == Advice::TrustRealm(host), "{registry} {realm}");
         }
     }
 }

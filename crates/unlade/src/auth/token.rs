@@ -117,12 +117,16 @@ pub struct Token {
 }
 
 impl Token {
-    /// Reads the answer of a token server.
+    /// Reads the answer that a token server has just given.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::PeerMisbehaved`] if there is no token in it, or one that cannot stand in a header.
-    pub fn from_answer(body: &[u8], now: Instant, clock: SystemTime) -> Result<Self> {
+    pub fn from_answer(body: &[u8]) -> Result<Self> {
+        Self::read(body, Instant::now(), SystemTime::now())
+    }
+
+    fn read(body: &[u8], now: Instant, clock: SystemTime) -> Result<Self> {
         let misbehaved =
             |what: &str| Error::new(ErrorKind::PeerMisbehaved, format!("the answer of the token server {what}"));
         // The cause is left out: it may quote the token.
@@ -137,8 +141,8 @@ impl Token {
     }
 
     /// Takes a secret as a token that is good until it is refused.
-    pub fn lasting(secret: Secret, now: Instant) -> Self {
-        Self { secret, expires_at: now + MAX_LIFETIME, margin: MARGIN }
+    pub fn lasting(secret: Secret) -> Self {
+        Self { secret, expires_at: Instant::now() + MAX_LIFETIME, margin: MARGIN }
     }
 
     /// Returns the value of the `Authorization` header.
@@ -182,16 +186,29 @@ impl TokenCache {
         Self::default()
     }
 
-    /// Returns a token that is good at `now`; asks for one if there is none.
+    /// Returns a token that is good now; asks for one if there is none.
     ///
     /// Whoever asks while an exchange is under way waits for it. An exchange that fails
     /// or is dropped is nobody's: the next one who waits makes his own.
-    pub async fn obtain<F>(&self, key: &TokenKey, now: Instant, exchange: impl FnOnce() -> F) -> Result<Token>
+    pub async fn obtain<F>(&self, key: &TokenKey, exchange: impl FnOnce() -> F) -> Result<Token>
+    where
+        F: Future<Output = Result<Token>>,
+    {
+        self.obtain_at(key, Instant::now, exchange).await
+    }
+
+    async fn obtain_at<F>(
+        &self,
+        key: &TokenKey,
+        now: impl FnOnce() -> Instant,
+        exchange: impl FnOnce() -> F,
+    ) -> Result<Token>
     where
         F: Future<Output = Result<Token>>,
     {
         let slot = self.slot(key);
         let mut held = slot.lock().await;
+        let now = now();
         if let Some(token) = held.as_ref().filter(|token| token.is_usable(now)) {
             return Ok(token.clone());
         }

@@ -30,7 +30,7 @@
 //! up to 16 KiB), and Bearer comes before Basic. A second 401 to the same request is
 //! final.
 //!
-//! A token is asked for by GET, or by OAuth2 POST for an identity token. It is kept for
+//! A token is asked for by GET, or by an `OAuth2` POST for an identity token. It is kept for
 //! exactly this realm, service, scope and login, and whoever needs the same one at the
 //! same time waits for the one exchange. It is renewed 10 s before its end, or a quarter
 //! of its life where that is shorter. An answer that states no life gives it 60 s; more

@@ -1,7 +1,7 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -10,15 +10,16 @@ use http::{HeaderValue, Method};
 use url::{Host as UrlHost, Url};
 
 use super::host::Host;
-use super::journey::{Journey, Step};
+use super::journey::{Journey, Objection, Step};
 use super::login::Login;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
 use super::{login, refusal};
-use crate::auth::{Credential, challenge};
+use crate::auth::Credential;
+use crate::auth::challenge::{self, Challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::observe::Event;
-use crate::retry::{Outcome, Verdict, judge, retry_after};
+use crate::observe::{Event, Observer};
+use crate::retry::{Effort, Outcome, Verdict, judge, retry_after};
 use crate::spec::api_error;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
@@ -45,15 +46,23 @@ struct Travel {
     journey: Journey,
     /// The answer to a challenge of the place that a redirect led to.
     abroad: Option<HeaderValue>,
-    attempts: u32,
-    started: Instant,
+    /// Whether the last request showed the registry a login.
+    shown: Shown,
+    effort: Effort,
+}
+
+/// Whether a request showed a login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Login,
+    Nothing,
 }
 
 impl Api {
-    pub(super) fn new(registries: Arc<Registries>, repository: Repository) -> Result<Self> {
+    pub(super) fn new(registries: Arc<Registries>, repository: Repository, observer: &dyn Observer) -> Result<Self> {
         let base = registries.base(&repository)?;
         let host = registries.host(&repository.registry().api_authority());
-        let login = Login::new(registries.credential(&repository)?, repository.name());
+        let login = Login::new(registries.credential(&repository, observer)?, repository.name());
         Ok(Self { registries, repository, host, base, login })
     }
 
@@ -69,11 +78,12 @@ impl Api {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel { journey: Journey::begin(home), abroad: None, attempts: 0, started: Instant::now() };
+        let mut travel = Travel::begin(home, Effort::begin());
         loop {
             self.host.rest().await;
             let exchange = self.exchange(request, &travel, terms).await?;
-            travel.attempts += 1;
+            travel.shown = if exchange.headers.contains_key(AUTHORIZATION) { Shown::Login } else { Shown::Nothing };
+            travel.effort.note();
             match self.registries.transport.call(exchange).await {
                 Ok(answer) => {
                     if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
@@ -100,12 +110,7 @@ impl Api {
                     return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
                 }
                 Err(failure) => {
-                    let mut travel = Travel {
-                        journey: Journey::begin(reply.url),
-                        abroad: None,
-                        attempts: reply.attempts,
-                        started: Instant::now(),
-                    };
+                    let mut travel = Travel::begin(reply.url, reply.effort);
                     self.recover(request, &mut travel, failure, terms).await?;
                 }
             }
@@ -124,12 +129,17 @@ impl Api {
             self.host.reached(answer.peer);
         }
         tracing::debug!(url = %SafeUrl::from(travel.journey.url().clone()), status = answer.status.as_u16(), "answer");
-        match travel.journey.judge(answer.status) {
+        let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
+        let objection = travel.objection(&challenges);
+        match travel.journey.judge(answer.status, objection) {
             Step::Accept => {
                 let url = travel.journey.url().clone();
-                return Ok(Some(Reply { answer, url, attempts: travel.attempts }));
+                return Ok(Some(Reply { answer, url, effort: travel.effort }));
             }
-            Step::Authenticate => self.authenticate(request, travel, answer, terms).await?,
+            Step::Authenticate => {
+                self.authenticate(request, travel, answer, &challenges, terms).await?;
+                travel.journey.note_answered(objection);
+            }
             Step::Follow => self.follow(request, travel, &answer)?,
             Step::Return => {
                 tracing::info!(
@@ -140,8 +150,7 @@ impl Api {
             }
             Step::Retry => {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
-                let outcome = Outcome::Status(answer.status.as_u16(), asked);
+                let outcome = Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after));
                 let error = self.refuse(request, travel, answer).await;
                 self.pause(outcome, error, terms).await?;
                 travel.journey.restart();
@@ -176,7 +185,10 @@ impl Api {
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
-            Verdict::GiveUp => Err(error),
+            Verdict::GiveUp => Err(match terms.budget.spent() {
+                0 => error,
+                spent => error.reworded(|message| format!("{message}, after {} tries", spent + 1)),
+            }),
             Verdict::TooLong(wait) => Err(come_back_in(&error, wait)),
         }
     }
@@ -215,6 +227,11 @@ impl Api {
         exchange
     }
 
+    /// Warns the user, once.
+    pub(super) fn warn(&self, text: String, terms: Terms<'_>) {
+        self.registries.warn(text, terms.observer);
+    }
+
     /// Returns the bounds for what this registry's servers name.
     pub(super) fn bounds(&self) -> Bounds {
         Bounds::new(self.host.class(), Arc::clone(&self.registries.allow_nets))
@@ -251,21 +268,20 @@ impl Api {
         request: &Request,
         travel: &mut Travel,
         answer: Answer,
+        challenges: &[Challenge],
         terms: Terms<'_>,
     ) -> Result<()> {
-        let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
         let home = travel.journey.is_home();
         let outcome = if home {
-            self.login.answer(&challenges, self, terms).await
+            self.login.answer(challenges, self, terms).await
         } else {
             let url = travel.journey.url().clone();
-            login::answer_abroad(&challenges, &url, self, terms).await.map(|value| travel.abroad = value)
+            login::answer_abroad(challenges, &url, self, terms).await.map(|value| travel.abroad = value)
         };
         if let Err(cause) = outcome {
             if !home {
                 // What a redirect led to wants a login that it will not get: a fresh redirect may lead elsewhere.
                 tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
-                travel.journey.note_answered();
                 return Ok(());
             }
             let refused = self.refuse(request, travel, answer).await;
@@ -279,7 +295,6 @@ impl Api {
                 })
                 .caused_by(cause));
         }
-        travel.journey.note_answered();
         Ok(())
     }
 
@@ -314,7 +329,7 @@ impl Api {
         if let Some((doubt, host)) = self.login.doubt() {
             return Error::new(ErrorKind::Denied, error.to_string())
                 .with(|context| *context = error.context().clone())
-                .advise(Advice::TrustRealm(host.clone()))
+                .advise(doubt.advice(host))
                 .caused_by(Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}")));
         }
         match self.login.complaint() {
@@ -325,11 +340,10 @@ impl Api {
 
     /// Adds what would help against a refusal.
     fn advise(&self, error: Error, body: &[u8], url: &Url) -> Error {
-        let text = String::from_utf8_lossy(body);
-        let wants_tls =
-            text.contains("HTTP request to an HTTPS server") || text.contains("plain HTTP request was sent");
-        if error.context().status == Some(400) && url.scheme() == "http" && wants_tls {
-            return error.advise(Advice::SpeakTls);
+        if error.context().status == Some(400)
+            && let Some(advice) = refusal::page_advice(&String::from_utf8_lossy(body), url.scheme())
+        {
+            return error.advise(advice);
         }
         let refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
         if refused && error.context().advice.is_none() && *self.login.credential() != Credential::Anonymous {
@@ -340,11 +354,26 @@ impl Api {
 }
 
 impl Travel {
+    fn begin(home: Url, effort: Effort) -> Self {
+        let journey = Journey::begin(home);
+        Self { journey, abroad: None, shown: Shown::Nothing, effort }
+    }
+
+    /// Says what the registry's challenges object to.
+    fn objection(&self, challenges: &[Challenge]) -> Objection {
+        match challenges.iter().find_map(Challenge::error) {
+            _ if self.shown == Shown::Nothing => Objection::Missing,
+            None => Objection::Unexplained,
+            Some("invalid_token") => Objection::Stale,
+            Some(_) => Objection::Refused,
+        }
+    }
+
     fn describe(&self, error: Error) -> Error {
         error.with(|context| {
             context.url = Some(SafeUrl::from(self.journey.url().clone()));
-            context.attempts = self.attempts;
-            context.elapsed = Some(self.started.elapsed());
+            context.attempts = self.effort.tries();
+            context.elapsed = Some(self.effort.duration());
         })
     }
 }

@@ -126,13 +126,13 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>> {
 
 fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
     let url = reply.url;
-    let attempts = reply.attempts;
+    let effort = reply.effort;
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
             let safe = SafeUrl::from(url.clone());
             refusal::failed(failure, &format!("cannot {what}"), &safe.authority(), url.scheme()).with(|context| {
                 context.url = Some(safe);
-                context.attempts = attempts;
+                context.attempts = effort.tries();
             })
         })
         .boxed()

@@ -16,10 +16,25 @@ pub(super) struct Journey {
     hops: u8,
     /// A redirect target that refused was given up for a fresh redirect.
     returned: bool,
-    /// A challenge of the registry was answered with something fresh.
+    /// A challenge of the registry was answered.
     answered: bool,
+    /// What answered a challenge was refused in its turn, and renewed.
+    renewed: bool,
     /// A challenge of the place that a redirect led to was answered.
     answered_abroad: bool,
+}
+
+/// What a 401 says of the login that the request showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Objection {
+    /// None was shown.
+    Missing,
+    /// It is not enough, or there is another reason that asking anew does not change.
+    Refused,
+    /// It is not good any more: `error="invalid_token"` (RFC 6750, section 3.1).
+    Stale,
+    /// Nothing.
+    Unexplained,
 }
 
 /// What an answer calls for.
@@ -43,7 +58,15 @@ pub(super) enum Step {
 
 impl Journey {
     pub(super) fn begin(home: Url) -> Self {
-        Self { url: home.clone(), home, hops: 0, returned: false, answered: false, answered_abroad: false }
+        Self {
+            url: home.clone(),
+            home,
+            hops: 0,
+            returned: false,
+            answered: false,
+            renewed: false,
+            answered_abroad: false,
+        }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -75,21 +98,33 @@ impl Journey {
     }
 
     /// Notes that a challenge was answered with something that had not been tried.
-    pub(super) fn note_answered(&mut self) {
-        if self.is_home() {
-            self.answered = true;
-        } else {
+    pub(super) fn note_answered(&mut self, objection: Objection) {
+        if !self.is_home() {
             self.answered_abroad = true;
+            return;
+        }
+        self.answered = true;
+        self.renewed |= objection != Objection::Missing;
+    }
+
+    /// Says whether answering a challenge of the registry can change anything: a login that is missing is shown, one
+    /// that was known from earlier requests or is said to be stale is renewed, once.
+    fn may_answer(&self, objection: Objection) -> bool {
+        match objection {
+            Objection::Missing => !self.answered,
+            Objection::Refused => false,
+            Objection::Stale => !self.renewed,
+            Objection::Unexplained => !self.renewed && !self.answered,
         }
     }
 
-    /// Decides what an answer means at this point of the way.
-    pub(super) fn judge(&self, status: StatusCode) -> Step {
+    /// Decides what an answer means at this point of the way; the objection counts for a 401 alone.
+    pub(super) fn judge(&self, status: StatusCode, objection: Objection) -> Step {
         match status.as_u16() {
             200..=299 => Step::Accept,
             301 | 302 | 303 | 307 | 308 if self.hops >= MAX_HOPS => Step::TooManyHops,
             301 | 302 | 303 | 307 | 308 => Step::Follow,
-            401 if self.is_home() && !self.answered => Step::Authenticate,
+            401 if self.is_home() && self.may_answer(objection) => Step::Authenticate,
             401 if !self.is_home() && !self.answered_abroad => Step::Authenticate,
             400 | 401 | 403 | 404 | 410 if self.hops > 0 && !self.returned => Step::Return,
             408 | 425 | 429 | 500..=599 => Step::Retry,
@@ -114,10 +149,8 @@ mod tests {
 
     #[test]
     fn the_table_of_steps() {
-        let mut answered = at_home();
-        answered.note_answered();
         let mut answered_abroad = abroad();
-        answered_abroad.note_answered();
+        answered_abroad.note_answered(Objection::Missing);
         let mut second_visit = abroad();
         second_visit.give_up_target();
         second_visit.hop("https://cdn.example/x?signature=2".parse().unwrap());
@@ -133,7 +166,6 @@ mod tests {
             ("a redirect too many", &tired, 302, Step::TooManyHops),
             ("not modified", &at_home(), 304, Step::Refuse),
             ("a challenge", &at_home(), 401, Step::Authenticate),
-            ("a second challenge", &answered, 401, Step::Refuse),
             ("a challenge abroad", &abroad(), 401, Step::Authenticate),
             ("a second challenge abroad", &answered_abroad, 401, Step::Return),
             ("an expired signature", &abroad(), 403, Step::Return),
@@ -144,7 +176,32 @@ mod tests {
             ("too many requests", &at_home(), 429, Step::Retry),
             ("a broken store", &abroad(), 503, Step::Retry),
         ] {
-            assert_eq!(journey.judge(StatusCode::from_u16(status).unwrap()), expected, "{name}");
+            let found = journey.judge(StatusCode::from_u16(status).unwrap(), Objection::Missing);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_shown_once_and_renewed_once() {
+        use Objection::{Missing, Refused, Stale, Unexplained};
+        use Step::{Authenticate, Refuse};
+        for (earlier, objection, expected) in [
+            (&[] as &[Objection], Missing, Authenticate),
+            (&[], Stale, Authenticate),
+            (&[], Unexplained, Authenticate),
+            (&[], Refused, Refuse),
+            (&[Missing], Missing, Refuse),
+            (&[Missing], Stale, Authenticate),
+            (&[Missing], Unexplained, Refuse),
+            (&[Missing], Refused, Refuse),
+            (&[Stale], Stale, Refuse),
+            (&[Unexplained], Stale, Refuse),
+            (&[Missing, Stale], Stale, Refuse),
+        ] {
+            let mut journey = at_home();
+            earlier.iter().for_each(|earlier| journey.note_answered(*earlier));
+            let found = journey.judge(StatusCode::UNAUTHORIZED, objection);
+            assert_eq!(found, expected, "{objection:?} after {earlier:?}");
         }
     }
 
@@ -154,6 +211,6 @@ mod tests {
         assert!(!journey.is_home());
         journey.restart();
         assert!(journey.is_home());
-        assert_eq!(journey.judge(StatusCode::FORBIDDEN), Step::Refuse);
+        assert_eq!(journey.judge(StatusCode::FORBIDDEN, Objection::Missing), Step::Refuse);
     }
 }

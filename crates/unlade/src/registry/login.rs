@@ -1,7 +1,6 @@
 //! How a repository's requests prove who asks: challenges answered, tokens asked for and shown.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime};
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method};
@@ -17,7 +16,6 @@ use crate::auth::token::{MAX_ANSWER, TokenKey, basic};
 use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::observe::Event;
 use crate::retry::{Outcome, retry_after};
 use crate::spec::api_error;
 use crate::spec::safe_url::SafeUrl;
@@ -41,8 +39,8 @@ pub(super) struct Login {
 
 #[derive(Debug, Clone)]
 enum State {
-    /// The same header each time.
-    Basic(Secret),
+    /// The same header each time: a password, or a token that is not to be exchanged.
+    Fixed(Secret),
     /// A token of this name, and the one that was shown last.
     Bearer(TokenKey, Option<Token>),
     /// Nothing was asked for yet.
@@ -53,7 +51,7 @@ impl Login {
     pub(super) fn new(found: Found, repository: &str) -> Self {
         tracing::debug!("the login comes from {}", found.origin);
         let state = match &*found.credential {
-            Credential::RegistryToken(token) => State::Basic(Secret::new(format!("Bearer {}", token.expose()))),
+            Credential::RegistryToken(token) => State::Fixed(Secret::new(format!("Bearer {}", token.expose()))),
             _ => State::Unasked,
         };
         Self {
@@ -88,10 +86,10 @@ impl Login {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match state {
             State::Unasked => Ok(None),
-            State::Basic(secret) => sensitive(&secret).map(Some),
+            State::Fixed(secret) => sensitive(&secret).map(Some),
             State::Bearer(key, _) => {
                 let exchange = || self.exchange(&key, api, terms);
-                let token = api.registries.tokens.obtain(&key, Instant::now(), exchange).await?;
+                let token = api.registries.tokens.obtain(&key, exchange).await?;
                 let value = sensitive(&token.authorization())?;
                 self.set(State::Bearer(key, Some(token)));
                 Ok(Some(value))
@@ -108,12 +106,18 @@ impl Login {
     pub(super) async fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
         let chosen = chosen(challenges)?;
         if let Some(more) = chosen.scope().and_then(|asked| self.scope.exceeded_by(asked)) {
-            tracing::warn!("the registry asks for the scope {more}, which is not obeyed");
+            tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
         }
+        let shown = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let State::Fixed(_) = shown {
+            // There is nothing else to show, and a password that is tried again and again locks its account.
+            let text = format!("the registry does not take the login, which came from {}", self.found.origin);
+            return Err(Error::new(ErrorKind::Unauthorized, text).advise(Advice::Credential(self.found.origin.clone())));
+        }
         if chosen.scheme == Scheme::Basic {
-            self.set(State::Basic(self.password()?));
+            self.set(State::Fixed(self.password()?));
             return Ok(());
         }
         let realm = realm(chosen)?;
@@ -124,19 +128,19 @@ impl Login {
         }
         let credential = match self.grant(&realm, api, terms) {
             Grant::Withheld(doubt) => {
-                tracing::warn!("the login is not shown to {}: {doubt}", host(&realm));
+                let text =
+                    format!("the login for {} is not shown to {}: {doubt}", api.repository.registry(), host(&realm));
+                api.warn(text, terms);
                 self.doubt.get_or_init(|| (doubt, host(&realm)));
                 Credential::Anonymous.into()
             }
             _ => self.found.credential.clone(),
         };
         let key = TokenKey::new(realm, chosen.service().map(str::to_owned), self.scope.clone(), credential);
-        let refused = match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Bearer(shown, Some(token)) if *shown == key => Some(token.clone()),
-            _ => None,
-        };
-        if let Some(token) = refused {
-            api.registries.tokens.forget(&key, &token).await;
+        if let State::Bearer(known, Some(token)) = &shown
+            && *known == key
+        {
+            api.registries.tokens.forget(&key, token).await;
         }
         self.set(State::Bearer(key, None));
         Ok(())
@@ -170,10 +174,7 @@ impl Login {
         let situation = Situation::new(api.home(), realm, verified, lasting).ruled(rule, &realms.trusted);
         let grant = realm::judge(&situation);
         if grant == Grant::Warned {
-            let text = format!("the login for {} is shown to {}", api.repository.registry(), host(realm));
-            if api.registries.is_news(&text) {
-                terms.observer.notice(&Event::Warning { text });
-            }
+            api.warn(format!("the login for {} is shown to {}", api.repository.registry(), host(realm)), terms);
         }
         grant
     }
@@ -184,7 +185,7 @@ impl Login {
         match (&*key.credential, outcome) {
             (Credential::BareToken(token), Err(error)) if is_refusal(&error) => {
                 tracing::info!("the token server does not take the pull secret: it is shown to the registry as it is");
-                Ok(Token::lasting(token.clone(), Instant::now()))
+                Ok(Token::lasting(token.clone()))
             }
             (Credential::Anonymous, Err(error)) if is_refusal(&error) => Err(self.without_login(error)),
             (_, Err(error)) if is_refusal(&error) => Err(error.advise(Advice::Credential(self.found.origin.clone()))),
@@ -199,7 +200,7 @@ impl Login {
         };
         Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
             .with(|context| *context = error.context().clone())
-            .advise(Advice::TrustRealm(host.clone()))
+            .advise(doubt.advice(host))
             .caused_by(error)
     }
 }
@@ -219,7 +220,7 @@ pub(super) async fn answer_abroad(
     check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
     let scope = Scope::pull(api.repository.name());
     let key = TokenKey::new(realm, chosen.service().map(str::to_owned), scope, Credential::Anonymous.into());
-    let token = api.registries.tokens.obtain(&key, Instant::now(), || exchange(&key, api, terms)).await?;
+    let token = api.registries.tokens.obtain(&key, || exchange(&key, api, terms)).await?;
     sensitive(&token.authorization()).map(Some)
 }
 
@@ -266,9 +267,11 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue> {
 async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
     let mut url = None;
     let mut hops = 0;
+    let mut attempts = 0;
     loop {
         let exchange = write(key, url.as_ref(), api)?;
         let at = exchange.url.clone();
+        attempts += 1;
         let (outcome, error) = match api.registries.transport.call(exchange).await {
             Ok(answer) if answer.status.is_success() => return read(answer, &at, api).await,
             Ok(answer) if answer.status.is_redirection() => {
@@ -282,8 +285,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
             Ok(answer) => {
                 let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let asked = asked.and_then(|value| retry_after(value, SystemTime::now()));
-                (Outcome::Status(answer.status.as_u16(), asked), refused(answer, &at, api).await)
+                (Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after)), refused(answer, &at, api).await)
             }
             Err(failure) => {
                 let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
@@ -295,7 +297,7 @@ async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> 
             }
         };
         let outcome = if is_refusal(&error) { Outcome::Final } else { outcome };
-        api.pause(outcome, error, terms).await?;
+        api.pause(outcome, error.with(|context| context.attempts = attempts), terms).await?;
         url = None;
     }
 }
@@ -334,7 +336,7 @@ async fn read(answer: Answer, at: &Url, api: &Api) -> Result<Token> {
     let body = body.ok_or_else(|| {
         locate(Error::new(ErrorKind::TooLarge, format!("the answer of {from} is larger than {MAX_ANSWER} bytes")))
     })?;
-    Token::from_answer(&body, Instant::now(), SystemTime::now()).map_err(locate)
+    Token::from_answer(&body).map_err(locate)
 }
 
 async fn refused(answer: Answer, at: &Url, api: &Api) -> Error {

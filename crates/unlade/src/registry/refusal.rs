@@ -4,7 +4,8 @@ use http::StatusCode;
 
 use crate::error::{Advice, Error, ErrorKind};
 use crate::spec::api_error::ApiError;
-use crate::transport::{Failure, FailureKind};
+use crate::transport::address::Peril;
+use crate::transport::{Failure, FailureKind, TlsFault};
 
 /// Returns the kind of error that a status is.
 pub(super) fn kind(status: StatusCode) -> ErrorKind {
@@ -45,13 +46,34 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
 
 /// Returns what would help against a failed exchange.
 pub(super) fn failure_advice(failure: &Failure, host: &str, scheme: &str) -> Option<Advice> {
-    use crate::transport::TlsFault;
+    let host = host.to_owned();
     match failure.kind() {
         FailureKind::PlainText => Some(Advice::PlainHttp),
         FailureKind::NotHttp if scheme == "http" => Some(Advice::SpeakTls),
-        FailureKind::Tls(TlsFault::UnknownIssuer) => Some(Advice::CertificateAuthority(host.to_owned())),
-        FailureKind::Tls(TlsFault::ProtocolVersion) => Some(Advice::TlsMinimum),
-        FailureKind::ForbiddenAddress(address, _) => Some(Advice::AllowNet(address.to_string())),
+        FailureKind::Tls(fault) => match fault {
+            TlsFault::ClientCertificateRequired => Some(Advice::ShowCertificate),
+            TlsFault::Expired | TlsFault::NotYetValid => Some(Advice::CheckClock(host)),
+            TlsFault::NameMismatch => Some(Advice::NameHost(host)),
+            TlsFault::ProtocolVersion => Some(Advice::TlsMinimum),
+            TlsFault::UnknownIssuer => Some(Advice::CertificateAuthority(host)),
+            TlsFault::Other => None,
+        },
+        // The other perils stay forbidden whatever is allowed.
+        FailureKind::ForbiddenAddress(address, Peril::Private) => Some(Advice::AllowNet(address.to_string())),
+        _ => None,
+    }
+}
+
+/// Returns what would help against a 400 with this page: some servers say in words what went wrong below HTTP.
+pub(super) fn page_advice(page: &str, scheme: &str) -> Option<Advice> {
+    // Go and nginx.
+    let tls = ["HTTP request to an HTTPS server", "plain HTTP request was sent"];
+    // nginx, whose page is all that it says about the certificate.
+    let certificate = ["No required SSL certificate was sent", "SSL certificate error"];
+    let says = |words: [&str; 2]| words.iter().any(|words| page.contains(words));
+    match scheme {
+        "http" if says(tls) => Some(Advice::SpeakTls),
+        "https" if says(certificate) => Some(Advice::ShowCertificate),
         _ => None,
     }
 }
@@ -69,6 +91,43 @@ pub(super) fn failed(failure: Failure, asked: &str, host: &str, scheme: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_given_where_there_is_some() {
+        let private = "10.0.0.1".parse().unwrap();
+        for (kind, scheme, expected) in [
+            (FailureKind::PlainText, "https", Some(Advice::PlainHttp)),
+            (FailureKind::NotHttp, "http", Some(Advice::SpeakTls)),
+            (FailureKind::NotHttp, "https", None),
+            (FailureKind::Tls(TlsFault::Expired), "https", Some(Advice::CheckClock("r".to_owned()))),
+            (FailureKind::Tls(TlsFault::NameMismatch), "https", Some(Advice::NameHost("r".to_owned()))),
+            (FailureKind::Tls(TlsFault::ClientCertificateRequired), "https", Some(Advice::ShowCertificate)),
+            (FailureKind::Tls(TlsFault::Other), "https", None),
+            (
+                FailureKind::ForbiddenAddress(private, Peril::Private),
+                "https",
+                Some(Advice::AllowNet("10.0.0.1".to_owned())),
+            ),
+            (FailureKind::ForbiddenAddress("169.254.169.254".parse().unwrap(), Peril::Metadata), "https", None),
+            (FailureKind::Broken, "https", None),
+        ] {
+            assert_eq!(failure_advice(&Failure::new(kind.clone()), "r", scheme), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn pages_that_speak_of_tls_are_understood() {
+        for (page, scheme, expected) in [
+            ("Client sent an HTTP request to an HTTPS server.", "http", Some(Advice::SpeakTls)),
+            ("<title>400 The plain HTTP request was sent to HTTPS port</title>", "http", Some(Advice::SpeakTls)),
+            ("<title>400 No required SSL certificate was sent</title>", "https", Some(Advice::ShowCertificate)),
+            ("<title>400 The SSL certificate error</title>", "https", Some(Advice::ShowCertificate)),
+            ("<title>400 No required SSL certificate was sent</title>", "http", None),
+            ("bad request", "http", None),
+        ] {
+            assert_eq!(page_advice(page, scheme), expected, "{page}");
+        }
+    }
 
     #[test]
     fn the_table_of_statuses() {

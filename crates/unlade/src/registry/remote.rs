@@ -31,7 +31,7 @@ impl Remote {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed auth file would have decided.
     pub fn open(registries: Arc<Registries>, repository: Repository, observer: Arc<dyn Observer>) -> Result<Self> {
-        Ok(Self { api: Api::new(registries, repository)?, observer })
+        Ok(Self { api: Api::new(registries, repository, observer.as_ref())?, observer })
     }
 }
 

@@ -4,7 +4,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, RANGE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::observe::Observer;
-use crate::retry::Budget;
+use crate::retry::{Budget, Effort};
 use crate::transport::Answer;
 
 /// What is asked of a repository: always a GET, which may be made again.
@@ -29,7 +29,7 @@ pub(super) struct Terms<'a> {
 pub(super) struct Reply {
     pub(super) answer: Answer,
     pub(super) url: url::Url,
-    pub(super) attempts: u32,
+    pub(super) effort: Effort,
 }
 
 impl Request {

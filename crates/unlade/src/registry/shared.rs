@@ -11,6 +11,7 @@ use super::host::Host;
 use crate::auth::{Found, Keychain, TokenCache};
 use crate::config::{Config, PlainHttp, TlsVerification, TlsVersion};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Event, Observer};
 use crate::retry::Policy;
 use crate::spec::reference::{Registry, Repository};
 use crate::transport::watch::Pace;
@@ -90,13 +91,20 @@ impl Registries {
         Arc::clone(hosts.entry(authority.to_owned()).or_default())
     }
 
-    pub(super) fn credential(&self, repository: &Repository) -> Result<Found> {
-        self.keychain.find(repository)
+    /// Finds the credential of a repository; what is wrong with files that do not decide is a warning.
+    pub(super) fn credential(&self, repository: &Repository, observer: &dyn Observer) -> Result<Found> {
+        let found = self.keychain.find(repository)?;
+        for warning in &found.warnings {
+            self.warn(warning.clone(), observer);
+        }
+        Ok(found)
     }
 
-    /// Says whether this is the first warning of its kind.
-    pub(super) fn is_news(&self, warning: &str) -> bool {
-        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.to_owned())
+    /// Tells the observer what the user should know, once.
+    pub(super) fn warn(&self, text: String, observer: &dyn Observer) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+            observer.notice(&Event::Warning { text });
+        }
     }
 
     /// Returns the URL that a repository's requests begin with.

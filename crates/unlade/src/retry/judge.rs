@@ -53,7 +53,7 @@ fn is_transient(status: u16) -> bool {
 /// Reads a `Retry-After` value: seconds or an HTTP date (RFC 9110, section 10.2.3).
 ///
 /// A date in the past means at once; what is neither is as if it were not there.
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after_at(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number too large for the type is a wait too long for anyone.
@@ -109,7 +109,7 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs), "{value:?}");
+            assert_eq!(retry_after_at(value, now), expected.map(Duration::from_secs), "{value:?}");
         }
     }
 }

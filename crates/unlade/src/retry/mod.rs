@@ -5,9 +5,11 @@
 //! break as often as it likes, as long as every piece brings new bytes.
 
 mod budget;
+mod clock;
 mod judge;
 mod policy;
 
 pub use budget::Budget;
-pub use judge::{Outcome, Verdict, judge, retry_after};
+pub use clock::{Effort, retry_after};
+pub use judge::{Outcome, Verdict, judge};
 pub use policy::Policy;

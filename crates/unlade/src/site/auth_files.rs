@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 use crate::auth::{AuthFileSource, NamedBy};
-use crate::error::{Error, ErrorKind, Result};
 
 /// The largest file that is read: auth files of large sites have some 100 KiB.
 const MAX_FILE: u64 = 1 << 20;
@@ -18,18 +17,11 @@ impl Environment {
     /// in the runtime and the configuration folder, `DOCKER_AUTH_CONFIG` (a document, not
     /// a file), and docker's `config.json` in `DOCKER_CONFIG` or the home folder.
     ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] if the file that the option names cannot be read. Other
-    /// files that cannot be read are no error: they may decide nothing.
-    pub fn auth_files(&self, option: Option<&Path>) -> Result<Vec<AuthFileSource>> {
+    /// Of all that are named, a file that does not exist is an error only if the option names it.
+    pub fn auth_files(&self, option: Option<&Path>) -> Vec<AuthFileSource> {
         let mut found = Vec::new();
         if let Some(path) = option {
-            let bytes = read(path).map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, format!("cannot read the auth file {}", path.display()))
-                    .caused_by(error)
-            })?;
-            found.push(AuthFileSource::new(path.display().to_string(), bytes, NamedBy::User));
+            found.push(AuthFileSource::new(path.display().to_string(), read(path), NamedBy::User));
         }
         if let Some(path) = self.variable("REGISTRY_AUTH_FILE") {
             found.extend(discover(Path::new(path), NamedBy::User));
@@ -39,12 +31,12 @@ impl Environment {
         }
         if let Some(document) = self.variable("DOCKER_AUTH_CONFIG") {
             let bytes = document.as_encoded_bytes().to_vec();
-            found.push(AuthFileSource::new("DOCKER_AUTH_CONFIG".to_owned(), bytes, NamedBy::User));
+            found.push(AuthFileSource::new("DOCKER_AUTH_CONFIG".to_owned(), Ok(bytes), NamedBy::User));
         }
         if let Some(folder) = self.docker_folder() {
             found.extend(discover(&folder.join("config.json"), NamedBy::Discovered));
         }
-        Ok(found)
+        found
     }
 
     fn containers_files(&self) -> impl Iterator<Item = PathBuf> + use<> {
@@ -62,14 +54,9 @@ impl Environment {
 }
 
 fn discover(path: &Path, named_by: NamedBy) -> Option<AuthFileSource> {
-    match read(path) {
-        Ok(bytes) => Some(AuthFileSource::new(path.display().to_string(), bytes, named_by)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            tracing::warn!("cannot read the auth file {}: {error}", path.display());
-            None
-        }
-    }
+    let content = read(path);
+    let missing = content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    (!missing).then(|| AuthFileSource::new(path.display().to_string(), content, named_by))
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -84,6 +71,8 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Keychain;
+    use crate::error::ErrorKind;
 
     #[test]
     fn files_are_asked_in_the_documented_order() {
@@ -105,7 +94,7 @@ mod tests {
             ("HOME", folder.path().join("home").display().to_string()),
             ("DOCKER_AUTH_CONFIG", "{}".to_owned()),
         ]);
-        let found = environment.auth_files(Some(&option)).unwrap();
+        let found = environment.auth_files(Some(&option));
         let names: Vec<String> =
             found.iter().map(|file| file.name().replace(&folder.path().display().to_string(), "")).collect();
         assert_eq!(
@@ -123,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_file_that_the_option_names_must_exist() {
-        let error = Environment::default().auth_files(Some(Path::new("/nonexistent/auth.json"))).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let files = Environment::default().auth_files(Some(Path::new("/nonexistent/auth.json")));
+        assert_eq!(Keychain::new(files).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

@@ -16,7 +16,7 @@ impl RootLoader for SystemRoots {
     fn load(&self) -> Vec<CertificateDer<'static>> {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
-            tracing::warn!("cannot read some of the system's certificate authorities: {error}");
+            tracing::info!("cannot read some of the system's certificate authorities: {error}");
         }
         if found.certs.is_empty() {
             tracing::info!("the system has no certificate authorities: the built-in ones are used");

@@ -1,5 +1,7 @@
 //! References: how people name an artifact in a registry or a layout.
 
+mod parse;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -214,115 +216,8 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        parse(text).map_err(|fault| ReferenceError::new(text, fault))
+        parse::parse(text).map_err(|fault| ReferenceError::new(text, fault))
     }
-}
-
-fn parse(text: &str) -> Result<Reference, Fault> {
-    if text.is_empty() {
-        return Err((Reason::Empty, 0));
-    }
-    if let Some((offset, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
-        return Err((Reason::ForbiddenCharacter, offset));
-    }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return registry(text, 0, Naming::Docker);
-    };
-    let base = scheme.len() + 3;
-    match scheme.to_ascii_lowercase().as_str() {
-        "docker" if !rest.contains('/') => registry(rest, base, Naming::Docker),
-        "docker" | "oci" => registry(rest, base, Naming::HostFirst),
-        "ocidir" => layout(rest, base, Place::Layout),
-        "ocitar" => layout(rest, base, Place::Archive),
-        _ => Err((Reason::Scheme, 0)),
-    }
-}
-
-/// How the first component of a name is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Naming {
-    /// It is a host if it looks like one, else part of a name on Docker Hub.
-    Docker,
-    /// It is a host.
-    HostFirst,
-}
-
-fn registry(text: &str, base: usize, naming: Naming) -> Result<Reference, Fault> {
-    if let Some(offset) = text.find(char::is_whitespace) {
-        return Err((Reason::ForbiddenCharacter, base + offset));
-    }
-    if let Some(offset) = text.find(['?', '#']) {
-        return Err((Reason::Query, base + offset));
-    }
-    let slash = text.find('/');
-    if let Some(at) = text.find('@').filter(|at| slash.is_none_or(|slash| *at < slash))
-        && (slash.is_some() || !is_digest_like(&text[at + 1..]))
-    {
-        return Err((Reason::UserInfo, base + at));
-    }
-    let (named, digest) = split_digest(text, base, text.find('@'))?;
-    let colon = named
-        .rfind(':')
-        .filter(|at| named.rfind('/').is_none_or(|slash| *at > slash) && (slash.is_some() || naming == Naming::Docker));
-    let (path, tag) = split_tag(named, base, colon, digest.is_some())?;
-    let repository = repository(path, base, naming)?;
-    Ok(Reference { place: Place::Registry(repository), tag, digest })
-}
-
-fn repository(path: &str, base: usize, naming: Naming) -> Result<Repository, Fault> {
-    let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    if naming == Naming::HostFirst || (rest.is_some() && looks_like_host(first)) {
-        let (host, port) = grammar::authority(first, base)?;
-        let rest = rest.ok_or((Reason::NoRepository, base + path.len()))?;
-        grammar::name(rest, base + first.len() + 1)?;
-        return Ok(on_hub_or_not(Registry { host, port }, rest));
-    }
-    grammar::name(path, base)?;
-    Ok(on_hub_or_not(Registry { host: DOCKER_HUB.to_owned(), port: None }, path))
-}
-
-/// Docker Hub goes by one name, and its official images live in `library/`.
-fn on_hub_or_not(registry: Registry, name: &str) -> Repository {
-    if !registry.is_docker_hub() {
-        return Repository { registry, name: name.to_owned() };
-    }
-    let name = if name.contains('/') { name.to_owned() } else { format!("library/{name}") };
-    Repository { registry: Registry { host: DOCKER_HUB.to_owned(), port: None }, name }
-}
-
-fn looks_like_host(first: &str) -> bool {
-    first.contains(['.', ':', '[']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase())
-}
-
-fn layout(text: &str, base: usize, place: fn(PathBuf) -> Place) -> Result<Reference, Fault> {
-    let at = text.rfind('@').filter(|at| is_digest_like(&text[at + 1..]));
-    let (named, digest) = split_digest(text, base, at)?;
-    let colon = named.rfind(':').filter(|at| named.rfind('/').is_none_or(|slash| *at > slash));
-    let (path, tag) = split_tag(named, base, colon, digest.is_some())?;
-    if path.is_empty() {
-        return Err((Reason::NoPath, base));
-    }
-    Ok(Reference { place: place(PathBuf::from(path)), tag, digest })
-}
-
-fn split_digest(text: &str, base: usize, at: Option<usize>) -> Result<(&str, Option<Digest>), Fault> {
-    let Some(at) = at else { return Ok((text, None)) };
-    let digest = text[at + 1..].parse().map_err(|error| {
-        let inside = if let super::digest::DigestError::NotHex(offset) = error { offset } else { 0 };
-        (Reason::Digest(error), base + at + 1 + inside)
-    })?;
-    Ok((&text[..at], Some(digest)))
-}
-
-/// Splits the tag off; an empty one is none where a digest follows.
-fn split_tag(text: &str, base: usize, colon: Option<usize>, pinned: bool) -> Result<(&str, Option<Tag>), Fault> {
-    let Some(colon) = colon else { return Ok((text, None)) };
-    let (path, tag) = (&text[..colon], &text[colon + 1..]);
-    if tag.is_empty() && pinned {
-        return Ok((path, None));
-    }
-    grammar::tag(tag, base + colon + 1)?;
-    Ok((path, Some(Tag(tag.to_owned()))))
 }
 
 impl FromStr for Tag {
@@ -376,7 +271,7 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if looks_like_host(&self.registry.to_string()) {
+        if parse::looks_like_host(&self.registry.to_string()) {
             write!(f, "{}/{}", self.registry, self.name)
         } else {
             // Without the scheme it would be taken for a name on Docker Hub.

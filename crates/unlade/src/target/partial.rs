@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use super::directory::{Directory, describe, same};
 use super::lock::Patience;
 use super::title::PARTIAL_SUFFIX;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::digest::Algorithm;
 use crate::verify::digest_of;
 
@@ -226,6 +226,7 @@ fn objection(found: &Stat, origin: Origin) -> Option<String> {
 
 fn refused(path: &Path, objection: &str) -> Error {
     Error::new(ErrorKind::Io, format!("cannot use {}, which {objection}", path.display()))
+        .advise(Advice::RemoveStranger(path.display().to_string()))
 }
 
 fn unusable(path: &Path, error: Errno) -> Error {

@@ -142,9 +142,7 @@ fn file(real: &Path, path: &Path) -> Result<Place> {
             .advise(Advice::NameOutput));
     };
     let opened = if base.as_os_str().is_empty() { Path::new(".") } else { base };
-    let folder = opened
-        .canonicalize()
-        .map_err(|error| Error::io(format!("cannot open the folder {}", opened.display()), error))?;
+    let folder = opened.canonicalize().map_err(|error| unopened(opened, error))?;
     if holds_devices(&folder) {
         let message = format!("{} is no device, and a file there would fill the memory", path.display());
         return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice));
@@ -157,6 +155,12 @@ fn file(real: &Path, path: &Path) -> Result<Place> {
         path: path.to_owned(),
         replace: Replace::Always,
     })
+}
+
+fn unopened(folder: &Path, error: io::Error) -> Error {
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    let error = Error::io(format!("cannot open the folder {}", folder.display()), error);
+    if missing { error.advise(Advice::MakeFolder(folder.display().to_string())) } else { error }
 }
 
 /// Says whether a folder is for devices, where the name of a new file is a mistyped one.

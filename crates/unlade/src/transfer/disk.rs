@@ -64,7 +64,7 @@ pub(super) fn run(
                 Err(error)
             }
             Err(second) => {
-                tracing::warn!("cannot clean up: {}", second.chain().join(": "));
+                job.observer.notice(&Event::Warning { text: second.chain().join(": ") });
                 Err(error)
             }
         },

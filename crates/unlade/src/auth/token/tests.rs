@@ -39,7 +39,7 @@ fn answers_are_read() {
     let clock: SystemTime = "2026-01-01T00:01:40Z".parse::<jiff::Timestamp>().unwrap().into();
     let now = Instant::now();
     let lifetime = |body: &str| {
-        Token::from_answer(body.as_bytes(), now, clock)
+        Token::read(body.as_bytes(), now, clock)
             .map(|token| (token.expires_at - now).as_secs())
             .map_err(|error| error.kind())
     };
@@ -67,7 +67,7 @@ fn answers_are_read() {
 
 fn token(text: &str, seconds: u64) -> Token {
     let body = format!(r#"{{"token":"{text}","expires_in":{seconds}}}"#);
-    Token::from_answer(body.as_bytes(), Instant::now(), SystemTime::now()).unwrap()
+    Token::from_answer(body.as_bytes()).unwrap()
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn one_exchange_serves_all_who_wait() {
     let exchanges = AtomicUsize::new(0);
     let key = key(Credential::Anonymous);
     let obtain = || {
-        cache.obtain(&key, Instant::now(), || async {
+        cache.obtain(&key, || async {
             exchanges.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
             Ok(token("t", 300))
@@ -92,7 +92,7 @@ async fn one_exchange_serves_all_who_wait() {
 async fn credentials_do_not_share_tokens() {
     let cache = TokenCache::new();
     for (credential, text) in [(password("one"), "a"), (password("two"), "b"), (Credential::Anonymous, "c")] {
-        let got = cache.obtain(&key(credential), Instant::now(), || async { Ok(token(text, 300)) }).await.unwrap();
+        let got = cache.obtain(&key(credential), || async { Ok(token(text, 300)) }).await.unwrap();
         assert_eq!(got.authorization().expose(), format!("Bearer {text}"));
     }
 }
@@ -102,17 +102,18 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
     let now = Instant::now();
-    let first = cache.obtain(&key, now, || async { Ok(token("first", 300)) }).await.unwrap();
-    let same = cache.obtain(&key, now + Duration::from_secs(280), || async { Ok(token("second", 300)) }).await.unwrap();
+    let first = cache.obtain_at(&key, || now, || async { Ok(token("first", 300)) }).await.unwrap();
+    let same =
+        cache.obtain_at(&key, || now + Duration::from_secs(280), || async { Ok(token("second", 300)) }).await.unwrap();
     assert_eq!(same, first);
     let renewed =
-        cache.obtain(&key, now + Duration::from_secs(295), || async { Ok(token("second", 300)) }).await.unwrap();
+        cache.obtain_at(&key, || now + Duration::from_secs(295), || async { Ok(token("second", 300)) }).await.unwrap();
     assert_ne!(renewed, first);
     cache.forget(&key, &first).await;
-    let kept = cache.obtain(&key, now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let kept = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
     assert_eq!(kept, renewed);
     cache.forget(&key, &renewed).await;
-    let third = cache.obtain(&key, now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let third = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
     assert_ne!(third, renewed);
 }
 
@@ -120,14 +121,14 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
 async fn an_exchange_that_fails_or_is_dropped_is_nobodys() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
-    let failed = cache.obtain(&key, Instant::now(), || async { Err(Error::new(ErrorKind::Unavailable, "no")) }).await;
+    let failed = cache.obtain(&key, || async { Err(Error::new(ErrorKind::Unavailable, "no")) }).await;
     assert!(failed.is_err());
     {
-        let hanging = cache.obtain(&key, Instant::now(), std::future::pending);
+        let hanging = cache.obtain(&key, std::future::pending);
         tokio::pin!(hanging);
         assert!(futures_util::poll!(hanging.as_mut()).is_pending());
     }
-    let got = cache.obtain(&key, Instant::now(), || async { Ok(token("t", 300)) }).await;
+    let got = cache.obtain(&key, || async { Ok(token("t", 300)) }).await;
     assert!(got.is_ok());
 }
 
