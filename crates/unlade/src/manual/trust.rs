@@ -19,16 +19,19 @@
 //! files: one that was named, `REGISTRY_AUTH_FILE`, containers' `auth.json` in the
 //! runtime and then in the configuration folder, `DOCKER_AUTH_CONFIG`, docker's
 //! `config.json`. A malformed file that the user named is an error at once; one that was
-//! only found is an error when it would have been asked. Helpers that a file names are
-//! not run.
+//! only found is an error if it is asked, and a warning if one before it decided. Helpers
+//! that a file names are not run.
 //!
 //! # Challenges and tokens
 //!
 //! There is no request just to be challenged. The first one goes without a login, unless
 //! that is a `registrytoken`, and a 401 is answered; what was learnt goes with the later
 //! ones. All challenges of all `WWW-Authenticate` headers are read (up to 32, of headers
-//! up to 16 KiB), and Bearer comes before Basic. A second 401 to the same request is
-//! final.
+//! up to 16 KiB), and Bearer comes before Basic.
+//!
+//! A request answers a 401 once, and once more if the token it then showed is said to be
+//! stale (`error="invalid_token"`), as happens where a token expires on the way. A
+//! password that was refused is not shown again: some servers lock the account.
 //!
 //! A token is asked for by GET, or by an `OAuth2` POST for an identity token. It is kept for
 //! exactly this realm, service, scope and login, and whoever needs the same one at the
