@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, FromArgMatches as _};
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
-use crate::options::{self, Options};
+use crate::options::Options;
 
 /// Options that contradict each other. Not told to the parser, to which a variable is as good as an option.
 const CONTRADICTIONS: [(&str, &str); 4] =
@@ -17,8 +17,14 @@ pub(crate) fn read() -> Result<Options, clap::Error> {
     parse(std::env::args_os().collect())
 }
 
+/// Describes the command line. The variables are left out of the help, which says by what rule they are named.
+pub(crate) fn command() -> Command {
+    let hide = |argument: clap::Arg| argument.hide_env(true);
+    Options::command().mut_args(hide).mut_subcommands(|verb| verb.mut_args(hide))
+}
+
 fn parse(words: Vec<OsString>) -> Result<Options, clap::Error> {
-    let mut command = without_variables(options::command(), &is_empty);
+    let mut command = without_variables(command(), &is_empty);
     let mut matches = command.try_get_matches_from_mut(&words)?;
     let overruled = overruled(&matches, &mut command)?;
     if !overruled.is_empty() {

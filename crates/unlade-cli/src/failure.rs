@@ -141,6 +141,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
 fn advised(advice: &Advice) -> String {
     match advice {
         Advice::AllowNet(net) => format!("if the registry may lead there, allow it with --allow-net {net}"),
+        Advice::AskOperators(host) => {
+            format!("the registry leads to {host}, which refuses: tell the registry's operators")
+        }
         Advice::CertificateAuthority(host) => {
             format!("give the certificate authority that signs for {host} with --ca-file FILE")
         }
@@ -148,8 +151,10 @@ fn advised(advice: &Advice) -> String {
             format!("check the clock of this machine; if it is right, {host} needs a certificate that is valid now")
         }
         Advice::Choose { by: "platform", .. } => "choose one with --platform OS/ARCH, or name its digest".to_owned(),
-        Advice::Choose { by: "layer", .. } => "fetch one by its digest: unlade blob REPO@DIGEST".to_owned(),
-        Advice::Choose { by, .. } => format!("choose one by its {by}: PATH@DIGEST"),
+        Advice::Choose { by: "layer", .. } => {
+            "take one of them by its digest: unlade blob REPO@DIGEST > FILE".to_owned()
+        }
+        Advice::Choose { by, .. } => format!("name one of them by its {by}"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
@@ -159,6 +164,10 @@ fn advised(advice: &Advice) -> String {
             format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
+        Advice::LogIn => {
+            "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist"
+                .to_owned()
+        }
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
@@ -234,8 +243,8 @@ mod tests {
     fn hints_can_be_followed() {
         let choose = |by| Advice::Choose { by, candidates: Vec::new() };
         for (advice, expected) in [
-            (choose("digest"), "choose one by its digest: PATH@DIGEST"),
-            (choose("layer"), "fetch one by its digest: unlade blob REPO@DIGEST"),
+            (choose("digest"), "name one of them by its digest"),
+            (choose("layer"), "take one of them by its digest: unlade blob REPO@DIGEST > FILE"),
             (choose("platform"), "choose one with --platform OS/ARCH, or name its digest"),
             (
                 Advice::WriteDevice,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::{examples, units};
@@ -19,12 +19,6 @@ pub(crate) struct Options {
     pub(crate) verb: Verb,
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-/// Describes the command line. The variables are left out of the help, which says by what rule they are named.
-pub(crate) fn command() -> clap::Command {
-    let hide = |arg: clap::Arg| arg.hide_env(true);
-    Options::command().mut_args(hide).mut_subcommands(|verb| verb.mut_args(hide))
 }
 
 /// What to do.
@@ -348,7 +342,7 @@ pub(crate) enum Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::command_line::command;
 
     #[test]
     fn every_option_has_the_variable_that_the_help_promises() {

@@ -43,6 +43,7 @@ impl Session {
         let client = Client::builder()
             .config(config(options)?)
             .credentials(keychain)
+            .roots(Arc::new(environment.roots()?))
             .observer(Arc::clone(&display) as Arc<dyn Observer>)
             .cancel(cancel.clone())
             .build()?;

@@ -19,7 +19,7 @@ use crate::shelf::Shelf;
 pub(crate) async fn tags(layout: &Layout, name: &Name, query: &str) -> Result<Response, Refusal> {
     let page = Page::parse(query)?;
     let tags: Vec<String> =
-        layout.tags().try_collect().await.map_err(|error| Refusal::of(&error, Code::NameUnknown))?;
+        layout.tags(None).try_collect().await.map_err(|error| Refusal::of(&error, Code::NameUnknown))?;
     let (tags, more) = page.cut(tags);
     let link = more.then(|| page.next(&format!("/v2/{name}/tags/list"), &tags)).flatten();
     Ok(answer(&json!({"name": name.as_str(), "tags": tags}), link))

@@ -132,6 +132,8 @@ fn talk(mut stream: impl Read + Write, request: &[u8], method: &str) -> io::Resu
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(answer),
             Ok(count) => answer.extend_from_slice(&buffer[..count]),
+            // A process that was stopped for a moment sees this on a socket with a timeout (signal(7)).
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if answer.is_empty() => return Err(error),
             Err(_) => return Ok(answer),
         }

@@ -118,7 +118,6 @@ impl Run {
     #[track_caller]
     pub fn run(&self) -> Outcome {
         let (mut stdout, mut stderr) = (spool(), spool());
-        let share = |file: &File| Stdio::from(file.try_clone().expect("share the output of a run"));
         let mut child = self.spawn(share(&stdout), share(&stderr));
         let code = wait(&mut child, self.timeout, &self.name()).code();
         let stderr = String::from_utf8_lossy(&read_back(&mut stderr)).into_owned();

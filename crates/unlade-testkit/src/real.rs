@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-pub use docker_registry::DockerRegistry;
+pub use docker_registry::{DockerRegistry, htpasswd};
 pub use files::{RealFiles, real_files};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;
-pub use push::{http_push, http_push_blob, skopeo_copy, skopeo_push};
+pub use push::{http_push, http_push_blob, skopeo, skopeo_copy, skopeo_push};
 pub use token_server::TokenServer;
 
 /// A program, or a package, that this machine has not.
@@ -103,7 +103,7 @@ impl Daemon {
 
     /// Waits, for at most half a minute, until the program listens or has ended.
     fn is_ready(&mut self) -> bool {
-        for _ in 0..600 {
+        for _ in 0..3000 {
             let ended = self.child.try_wait().expect("ask after a program of our own").is_some();
             if ended {
                 return false;
@@ -111,7 +111,7 @@ impl Daemon {
             if TcpStream::connect(self.address).is_ok() {
                 return true;
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(10));
         }
         false
     }

@@ -61,10 +61,10 @@ fn forward(mut wire: Wire, target: SocketAddr, cut: &Mutex<Option<(Cut, usize)>>
         drop(io::copy(&mut from_client, &mut to_server));
         drop(to_server.shutdown(Shutdown::Both));
     });
-    let ended = download(&mut wire, &mut upstream, cut);
-    let result = match ended? {
-        Some(Cut::Reset) => wire.reset(),
-        Some(Cut::Close) | None => wire.finish(),
+    let result = match download(&mut wire, &mut upstream, cut) {
+        // What happened to the one end happens to the other: it would wait for ever otherwise.
+        Ok(Some(Cut::Reset)) | Err(_) => wire.reset(),
+        Ok(Some(Cut::Close) | None) => wire.finish(),
     };
     upstream.shutdown(Shutdown::Both).or_else(ignore_gone)?;
     drop(upload.join());
@@ -95,6 +95,8 @@ fn ignore_gone(error: io::Error) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::content::{bytes, digest};
     use crate::document::Image;
@@ -116,5 +118,20 @@ mod tests {
             assert!(!relay.is_armed());
             assert_eq!(client.get(&path).unwrap().body, image.payload().as_ref());
         }
+    }
+
+    #[test]
+    fn a_reset_passes_through_a_second_relay() {
+        let registry = LyingRegistry::start();
+        let image = Image::untitled(bytes(1, 500_000));
+        registry.publish("a", "v1", &image);
+        let inner = Relay::start(registry.address());
+        let outer = Relay::start(inner.address());
+        inner.cut_once(Cut::Reset, 100_000);
+        let mut client = TcpStream::connect(outer.address()).unwrap();
+        let path = format!("/v2/a/blobs/{}", digest(image.payload()));
+        write!(client, "GET {path} HTTP/1.1\r\nHost: registry\r\n\r\n").unwrap();
+        let error = client.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 }

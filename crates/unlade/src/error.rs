@@ -138,6 +138,8 @@ pub struct Context {
 pub enum Advice {
     /// Allow addresses of this network as a target of redirects.
     AllowNet(String),
+    /// Tell the registry's operators that this host, to which it leads, refuses.
+    AskOperators(String),
     /// Give the certificate authority that signed this host's certificate.
     CertificateAuthority(String),
     /// Check the clock of this machine, against which this host's certificate was judged.
@@ -153,6 +155,8 @@ pub enum Advice {
     Credential(String),
     /// Free room: this many bytes are needed beside the target.
     FreeSpace(u64),
+    /// Give a login.
+    LogIn,
     /// Make this folder first.
     MakeFolder(String),
     /// Call this host by a name that its certificate has.
@@ -228,6 +232,13 @@ impl Error {
     #[must_use]
     pub(crate) fn reworded(mut self, edit: impl FnOnce(&str) -> String) -> Self {
         self.0.message = edit(&self.0.message);
+        self
+    }
+
+    /// Says the same as another kind; message, context and cause stay.
+    #[must_use]
+    pub(crate) fn as_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
         self
     }
 

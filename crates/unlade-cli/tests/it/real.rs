@@ -5,7 +5,9 @@
 mod docker;
 mod limits;
 mod logins;
+mod proxies;
 mod pulls;
+mod realms;
 mod redirects;
 mod requests;
 mod served;
@@ -13,13 +15,14 @@ mod tls;
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
 use unlade_testkit::document::{Document, Image, TITLE};
 use unlade_testkit::process::{Outcome, Run, files};
-use unlade_testkit::real::{DockerRegistry, Missing, http_push, real_files};
+use unlade_testkit::real::{DockerRegistry, Missing, RealFiles, http_push, real_files};
 
 use crate::common::{error, folder, pull};
 
@@ -32,24 +35,31 @@ fn here<T>(component: Result<T, Missing>) -> T {
     component.unwrap_or_else(|missing| panic!("{missing}; ./test installs it"))
 }
 
+/// Finds the real files, once for all tests.
+#[track_caller]
+fn installed() -> &'static RealFiles {
+    static FILES: OnceLock<RealFiles> = OnceLock::new();
+    FILES.get_or_init(|| here(real_files()))
+}
+
 #[track_caller]
 fn kernel() -> Bytes {
-    read(&here(real_files()).kernel)
+    read(&installed().kernel)
 }
 
 #[track_caller]
 fn initrd() -> Bytes {
-    read(&here(real_files()).initrd)
+    read(&installed().initrd)
 }
 
 #[track_caller]
 fn ipxe() -> Bytes {
-    read(&here(real_files()).ipxe)
+    read(&installed().ipxe)
 }
 
 #[track_caller]
 fn memtest() -> Bytes {
-    read(&here(real_files()).memtest)
+    read(&installed().memtest)
 }
 
 /// Makes an image that skopeo takes for one, with a real file as its layer.

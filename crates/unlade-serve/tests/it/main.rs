@@ -3,7 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests to us, but not to the lint")]
 
 mod client;
-mod memory;
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "a repository of a registry is neither catalog nor store yet"
+)]
+#[path = "../../../unlade/tests/it/conformance/mod.rs"]
+mod conformance;
+mod place;
 mod pull;
 mod shelf;
 mod world;

@@ -29,13 +29,9 @@ impl DockerRegistry {
     ///
     /// [`Missing`] where the registry or `htpasswd` is not installed.
     pub fn htpasswd(user: &str, password: &str) -> Result<Self, Missing> {
-        let output = Command::new(program("htpasswd", "apache2-utils")?)
-            .args(["-Bbn", user, password])
-            .output()
-            .expect("run htpasswd");
-        assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+        let file = htpasswd(user, password)?;
         let auth = "auth:\n  htpasswd:\n    realm: testkit\n    path: FOLDER/secret\n";
-        Self::start(auth, Some(&output.stdout))
+        Self::start(auth, Some(&file))
     }
 
     /// Starts a registry that takes the tokens of a server.
@@ -44,13 +40,40 @@ impl DockerRegistry {
     ///
     /// [`Missing`] where the program is not installed.
     pub fn token(server: &TokenServer) -> Result<Self, Missing> {
+        Self::token_at(server, &server.realm())
+    }
+
+    /// Starts a registry that takes the tokens of a server, and sends clients for them to another URL: that of a proxy
+    /// before the server.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn token_at(server: &TokenServer, realm: &str) -> Result<Self, Missing> {
         let auth = format!(
-            "auth:\n  token:\n    realm: {}\n    service: {}\n    issuer: {}\n    rootcertbundle: FOLDER/secret\n",
-            server.realm(),
+            "auth:\n  token:\n    realm: {realm}\n    service: {}\n    issuer: {}\n    rootcertbundle: FOLDER/secret\n",
             TokenServer::SERVICE,
             TokenServer::ISSUER,
         );
         Self::start(&auth, Some(server.certificate_pem().as_bytes()))
+    }
+
+    /// Starts a registry that fetches from another one, by its URL, what it is asked for: a pull-through cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn cache_of(url: &str) -> Result<Self, Missing> {
+        Self::start(&format!("proxy:\n  remoteurl: {url}\n"), None)
+    }
+
+    /// Starts a registry that takes and gives manifests of Docker's schema 1 too.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where the program is not installed.
+    pub fn with_schema1() -> Result<Self, Missing> {
+        Self::start("compatibility:\n  schema1:\n    enabled: true\n", None)
     }
 
     /// Gives host and port, as references name them.
@@ -73,14 +96,14 @@ impl DockerRegistry {
         self.daemon.folder.path().join("data/docker/registry/v2/blobs")
     }
 
-    fn start(auth: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
+    fn start(section: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
         let binary = program("docker-registry", "docker-registry")?;
         let daemon = Daemon::start("docker-registry", |folder, address| {
             if let Some(secret) = secret {
                 fs::write(folder.join("secret"), secret).expect("write the secret of a registry");
             }
             let config = folder.join("config.yml");
-            fs::write(&config, configuration(folder, address, auth)).expect("write the configuration of a registry");
+            fs::write(&config, configuration(folder, address, section)).expect("write the configuration of a registry");
             let mut command = Command::new(&binary);
             command.arg("serve").arg(config);
             command
@@ -89,13 +112,26 @@ impl DockerRegistry {
     }
 }
 
-fn configuration(folder: &Path, address: SocketAddr, auth: &str) -> String {
+/// Makes the line of a password file, as registries and web servers read it.
+///
+/// # Errors
+///
+/// [`Missing`] where `htpasswd` is not installed.
+#[track_caller]
+pub fn htpasswd(user: &str, password: &str) -> Result<Vec<u8>, Missing> {
+    let mut command = Command::new(program("htpasswd", "apache2-utils")?);
+    let output = command.args(["-Bbn", user, password]).output().expect("run htpasswd");
+    assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+fn configuration(folder: &Path, address: SocketAddr, section: &str) -> String {
     let folder = folder.display().to_string();
-    let auth = auth.replace("FOLDER", &folder);
+    let section = section.replace("FOLDER", &folder);
     // Without a secret of its own the registry warns at each start; relative URLs keep uploads on the port that a
     // proxy in front shows.
     format!(
         "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n\
-         http:\n  addr: {address}\n  secret: testkit\n  relativeurls: true\n{auth}"
+         http:\n  addr: {address}\n  secret: testkit\n  relativeurls: true\n{section}"
     )
 }

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::{Daemon, DockerRegistry, Missing, program};
 use crate::client::Client;
@@ -30,9 +29,17 @@ pub struct NginxBuilder {
     certificate: Option<(PathBuf, PathBuf)>,
     server: String,
     zones: String,
+    listen: &'static str,
 }
 
 impl NginxBuilder {
+    /// Adds any directive of a server, such as `gzip on`.
+    #[must_use]
+    pub fn directive(mut self, directive: &str) -> Self {
+        self.server.extend([directive, ";\n"]);
+        self
+    }
+
     /// Shows a certificate: one of an authority, or one that is its own.
     #[must_use]
     pub fn tls(self, identity: &Identity) -> Self {
@@ -46,23 +53,23 @@ impl NginxBuilder {
         self
     }
 
-    /// Speaks one version of TLS alone, such as `TLSv1.2`.
+    /// Offers HTTP/2 to clients that speak TLS.
     #[must_use]
-    pub fn tls_version(self, version: &str) -> Self {
-        self.directive(format_args!("ssl_protocols {version}"))
+    pub fn http2(mut self) -> Self {
+        self.listen = " http2";
+        self
     }
 
     /// Lets in only clients that show a certificate of an authority.
     #[must_use]
     pub fn requiring_clients_of(self, authority: &Path) -> Self {
-        self.directive(format_args!("ssl_client_certificate {}", authority.display()))
-            .directive(format_args!("ssl_verify_client on"))
+        self.directive(&format!("ssl_client_certificate {}", authority.display())).directive("ssl_verify_client on")
     }
 
     /// Lets clients show a certificate of any authority; the log says whether they did.
     #[must_use]
     pub fn asking_for_clients(self) -> Self {
-        self.directive(format_args!("ssl_verify_client optional_no_ca"))
+        self.directive("ssl_verify_client optional_no_ca")
     }
 
     /// Redirects requests for blobs to the same path below another base, such as `http://localhost:5001`.
@@ -79,24 +86,25 @@ impl NginxBuilder {
     #[must_use]
     pub fn limited_connections(self, count: usize, status: u16) -> Self {
         self.zone("limit_conn_zone $server_port zone=connections:1m")
-            .directive(format_args!("limit_conn connections {count}"))
-            .directive(format_args!("limit_conn_status {status}"))
+            .directive(&format!("limit_conn connections {count}"))
+            .directive(&format!("limit_conn_status {status}"))
     }
 
-    /// Serves one request in this many seconds, and answers the others with 429 and the time after which to come back.
+    /// Serves one request in this many seconds, at most a minute, and answers the others with 429 and the time after
+    /// which to come back, which may be longer.
     #[must_use]
     pub fn limited_requests(self, seconds: u32) -> Self {
         let rate = 60 / seconds.clamp(1, 60);
         self.zone(&format!("limit_req_zone $server_port zone=requests:1m rate={rate}r/m"))
-            .directive(format_args!("limit_req zone=requests"))
-            .directive(format_args!("limit_req_status 429"))
-            .directive(format_args!("add_header Retry-After {seconds} always"))
+            .directive("limit_req zone=requests")
+            .directive("limit_req_status 429")
+            .directive(&format!("add_header Retry-After {seconds} always"))
     }
 
     /// Sends at most this many bytes a second on each connection.
     #[must_use]
     pub fn limited_rate(self, bytes_per_second: usize) -> Self {
-        self.directive(format_args!("limit_rate {bytes_per_second}"))
+        self.directive(&format!("limit_rate {bytes_per_second}"))
     }
 
     /// Starts it.
@@ -117,12 +125,7 @@ impl NginxBuilder {
     }
 
     fn of(content: String) -> Self {
-        Self { content, certificate: None, server: String::new(), zones: String::new() }
-    }
-
-    fn directive(mut self, directive: std::fmt::Arguments<'_>) -> Self {
-        writeln!(self.server, "{directive};").expect("writing to a String does not fail");
-        self
+        Self { content, certificate: None, server: String::new(), zones: String::new(), listen: "" }
     }
 
     fn zone(mut self, zone: &str) -> Self {
@@ -141,13 +144,14 @@ impl NginxBuilder {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {folder}/{kind};\n"))
             .concat();
-        let (zones, server, content, format) = (&self.zones, &self.server, &self.content, log::FORMAT);
+        let Self { content, server, zones, listen, .. } = self;
+        let format = log::FORMAT;
         // One process alone: workers would outlive a master that is killed, and one process alone does one thing
         // after the other. So whoever got an answer from the second server finds all earlier requests in the log.
         format!(
             "daemon off;\nmaster_process off;\n{user}pid {folder}/pid;\nevents {{ worker_connections 512; }}\n\
              http {{\nlog_format testkit escape=json '{format}';\nclient_max_body_size 0;\n{temporary}{zones}\
-             server {{\nlisten {address}{ssl};\naccess_log {folder}/access testkit;\n{certificate}{server}{content}}}\n\
+             server {{\nlisten {address}{ssl}{listen};\naccess_log {folder}/access testkit;\n{certificate}{server}{content}}}\n\
              server {{\nlisten unix:{folder}/mark;\naccess_log off;\nlocation / {{ return 204; }}\n}}\n}}\n"
         )
     }
@@ -202,14 +206,5 @@ impl Nginx {
         mark.read_to_end(&mut Vec::new()).expect("read the sign of nginx");
         let text = fs::read_to_string(folder.join("access")).expect("read the log of nginx");
         text.lines().map(log::parse).collect()
-    }
-
-    /// Waits, for at most half a minute, until a request was answered that fits.
-    #[track_caller]
-    pub fn wait_for(&self, fits: impl Fn(&LoggedRequest) -> bool) {
-        let started = Instant::now();
-        while !self.requests().iter().any(&fits) {
-            assert!(started.elapsed() < Duration::from_secs(30), "no such request: {:#?}", self.requests());
-        }
     }
 }

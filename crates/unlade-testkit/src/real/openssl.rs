@@ -7,17 +7,17 @@ use super::{Missing, program};
 
 /// Makes a self-signed certificate with a plain `openssl req -x509`; gives its file and that of its key.
 ///
-/// The names are written as openssl wants them, such as `IP:127.0.0.1,DNS:localhost`.
+/// Extensions are written as openssl wants them, such as `subjectAltName=IP:127.0.0.1,DNS:localhost`.
 ///
 /// # Errors
 ///
 /// [`Missing`] where openssl is not installed.
 #[track_caller]
-pub fn openssl_self_signed(folder: &Path, names: &str) -> Result<(PathBuf, PathBuf), Missing> {
+pub fn openssl_self_signed(folder: &Path, extensions: &[&str]) -> Result<(PathBuf, PathBuf), Missing> {
     let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     let output = Command::new(program("openssl", "openssl")?)
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=registry"])
-        .args(["-addext", &format!("subjectAltName={names}")])
+        .args(extensions.iter().flat_map(|extension| ["-addext", extension]))
         .arg("-keyout")
         .arg(&key)
         .arg("-out")

@@ -45,8 +45,8 @@ pub fn http_push_blob(client: &Client, repository: &str, digest: &str, blob: &[u
 pub fn skopeo_push(layout: &Path, tag: &str, target: &str, credentials: Option<(&str, &str)>) -> Result<(), Missing> {
     let login = credentials.map(|(user, password)| format!("--dest-creds={user}:{password}"));
     // Without these two it would compress layers and choose one architecture: other digests than those of the layout.
-    let options = ["--all", "--preserve-digests"].into_iter().chain(login.as_deref());
-    skopeo_copy(options, &format!("oci:{}:{tag}", layout.display()), &format!("docker://{target}"))
+    let options: Vec<&str> = ["--all", "--preserve-digests"].into_iter().chain(login.as_deref()).collect();
+    skopeo_copy(&options, &format!("oci:{}:{tag}", layout.display()), &format!("docker://{target}"))
 }
 
 /// Lets skopeo copy from one place to another (`docker://`, `oci:`, `dir:`); it speaks plain http to registries where
@@ -56,20 +56,26 @@ pub fn skopeo_push(layout: &Path, tag: &str, target: &str, credentials: Option<(
 ///
 /// [`Missing`] where skopeo is not installed.
 #[track_caller]
-pub fn skopeo_copy<'a>(options: impl IntoIterator<Item = &'a str>, from: &str, to: &str) -> Result<(), Missing> {
+pub fn skopeo_copy(options: &[&str], from: &str, to: &str) -> Result<(), Missing> {
+    let verb = ["copy", "--src-tls-verify=false", "--dest-tls-verify=false"];
+    skopeo(&[&verb, options, &[from, to]].concat()).map(drop)
+}
+
+/// Runs skopeo and gives what it prints.
+///
+/// # Errors
+///
+/// [`Missing`] where skopeo is not installed.
+#[track_caller]
+pub fn skopeo(arguments: &[&str]) -> Result<Vec<u8>, Missing> {
     let home = tempfile::tempdir().expect("make a home for skopeo");
-    let output = Command::new(program("skopeo", "skopeo")?)
-        .env_clear()
-        .env("HOME", home.path())
-        .env("TMPDIR", home.path())
-        // Debian installs no policy without the package that it only recommends; what is copied here is our own.
-        .args(["--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"])
-        .args(options)
-        .args([from, to])
-        .output()
-        .expect("run skopeo");
-    assert!(output.status.success(), "skopeo from {from} to {to}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
+    let mut command = Command::new(program("skopeo", "skopeo")?);
+    command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
+    // Debian installs no policy without the package that it only recommends; what is copied here is our own.
+    command.arg("--insecure-policy").args(arguments);
+    let output = command.output().expect("run skopeo");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }
 
 #[track_caller]

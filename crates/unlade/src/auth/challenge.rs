@@ -6,6 +6,7 @@
 use std::fmt;
 
 use http::HeaderValue;
+use url::Url;
 
 /// Longer headers are not read: they are an attack or an accident.
 const MAX_HEADER: usize = 16 << 10;
@@ -45,9 +46,12 @@ impl Challenge {
         self.parameter("service")
     }
 
-    /// Returns the scope that the server thinks is wanted.
-    pub fn scope(&self) -> Option<&str> {
-        self.parameter("scope")
+    /// Returns the scopes that the server thinks are wanted: its parameter, and those that its realm would ask for.
+    pub fn scopes(&self) -> Vec<String> {
+        let realm = self.realm().and_then(|realm| Url::parse(realm).ok());
+        let smuggled = realm.iter().flat_map(Url::query_pairs).filter(|(name, _)| name == "scope");
+        let stated = self.parameter("scope").map(str::to_owned);
+        stated.into_iter().chain(smuggled.map(|(_, scope)| scope.into_owned())).collect()
     }
 
     /// Returns what was wrong with the token that was shown.
@@ -179,7 +183,7 @@ mod tests {
                     challenge.scheme,
                     part(challenge.realm()),
                     part(challenge.service()),
-                    part(challenge.scope())
+                    part(challenge.scopes().first().map(String::as_str))
                 )
             })
             .collect()
@@ -231,6 +235,31 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
                 parse([&value]);
             }
+        }
+
+        #[test]
+        fn never_panics_on_what_is_nearly_one(text in r#"((Bearer|Basic|realm|=|,|"|\\| |é|x){0,12})"#) {
+            let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            let found = parse([&value, &value]);
+            prop_assert!(found.len() <= MAX_CHALLENGES);
+            // Whether there is one to answer is another matter.
+            drop(choose(&found));
+        }
+
+        #[test]
+        fn what_is_well_formed_is_read_whatever_stands_in_it(
+            realm in r#"[a-z:/?="\\ ,]{1,16}"#,
+            service in r"[a-z.]{1,8}",
+            before in "(Negotiate, |Basic realm=\"x\", |,, )?",
+        ) {
+            let quoted = realm.replace('\\', r"\\").replace('"', "\\\"");
+            let text = format!(r#"{before}Bearer realm="{quoted}",service={service} , scope="repository:a/b:pull""#);
+            let found = parse([&HeaderValue::from_str(&text).unwrap()]);
+            let chosen = choose(&found).unwrap();
+            prop_assert_eq!(&chosen.scheme, &Scheme::Bearer);
+            prop_assert_eq!(chosen.realm(), Some(realm.as_str()));
+            prop_assert_eq!(chosen.service(), Some(service.as_str()));
+            prop_assert_eq!(chosen.scope(), Some("repository:a/b:pull"));
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Secret;
 
 /// What a registry may be shown.
@@ -26,11 +29,26 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// Returns every form in which the secret goes over the wire, for those who must not print what comes back.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::Anonymous => Vec::new(),
+            Self::BareToken(token) => vec![token.clone(), basic_parameter("", token)],
+            Self::IdentityToken(token) | Self::RegistryToken(token) => vec![token.clone()],
+            Self::Password { user, password } => vec![password.clone(), basic_parameter(user, password)],
+        }
+    }
+
     /// Reads `user:password`; the password may hold colons and may be empty.
     pub(super) fn from_pair(text: &str) -> Option<Self> {
         let (user, password) = text.split_once(':')?;
         Some(Self::Password { user: user.to_owned(), password: Secret::new(password) })
     }
+}
+
+/// Writes user and password as the parameter of the scheme Basic (RFC 7617).
+pub(super) fn basic_parameter(user: &str, password: &Secret) -> Secret {
+    Secret::new(STANDARD.encode(format!("{user}:{}", password.expose())))
 }
 
 /// A credential and where it was found.

@@ -124,8 +124,9 @@ fn specificity(key: &str, repository: &Repository) -> Option<usize> {
     let without_scheme = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let bare = without_scheme.trim_end_matches('/');
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    // What docker wrote for registries of its first two protocols.
-    let path = if path == "v1" || path == "v2" { "" } else { path };
+    // What docker wrote for registries of its first two protocols; any other `HOST/v2` is a namespace.
+    let legacy = without_scheme != key || without_scheme.ends_with('/') || host.ends_with("docker.io");
+    let path = if legacy && (path == "v1" || path == "v2") { "" } else { path };
     let registry = repository.registry();
     let same_host = if registry.is_docker_hub() {
         ["docker.io", "index.docker.io", "registry-1.docker.io"].iter().any(|hub| host.eq_ignore_ascii_case(hub))
@@ -146,7 +147,28 @@ fn invalid(message: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_neither_panics_nor_shows_it(
+            key in r"(https?://)?(r\.example|R\.Example:1|docker\.io|)(/x|/x/y|/v1/|//)?",
+            field in "auth|username|password|identitytoken|registrytoken",
+            value in r#""(hunter2!|PHRva2VuPjpodW50ZXIy|OmgudW50ZXIy|aHVudGVyMg==)"|null|7|\["hunter2"\]|\{\}"#,
+        ) {
+            let text = format!(r#"{{"auths":{{"{key}":{{"{field}":{value}}},"r.example/x/y":{value}}}}}"#);
+            let file = AuthFile::parse(text.as_bytes(), "auth.json").unwrap();
+            for repository in ["r.example/x/y/z", "r.example/x", "alpine"] {
+                let shown = match file.lookup(&repository.parse().unwrap()) {
+                    Ok(found) => format!("{:?}", found.map(|(key, _)| key)),
+                    Err(error) => error.chain().join(": "),
+                };
+                prop_assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVyMg"), "{}", shown);
+            }
+        }
+    }
 
     fn find(file: &str, repository: &str) -> Option<(String, String)> {
         let found =
@@ -173,6 +195,7 @@ mod tests {
             "quay.io/acme":{"username":"acme","password":"2"},
             "quay.io/acme/disks":{"username":"disks","password":"3"},
             "quay.io/acme/empty":{},
+            "quay.io/v2":{"username":"namespace","password":"5"},
             "quay.io:8443":{"username":"port","password":"4"}}}"#;
         for (repository, key, credential) in [
             ("quay.io/acme/disks/rhel", "quay.io/acme/disks", "disks:3"),
@@ -180,6 +203,7 @@ mod tests {
             ("quay.io/acme/disks2", "quay.io/acme", "acme:2"),
             ("quay.io/acme/empty", "quay.io/acme", "acme:2"),
             ("quay.io/acm", "quay.io", "host:1"),
+            ("quay.io/v2/disk", "quay.io/v2", "namespace:5"),
             ("quay.io:8443/acme/disks", "quay.io:8443", "port:4"),
         ] {
             assert_eq!(find(file, repository), Some(pair(key, credential)), "{repository}");

@@ -11,7 +11,7 @@ mod keychain;
 mod pull_secret;
 pub mod realm;
 pub mod scope;
-mod secret;
+pub(crate) mod secret;
 pub mod token;
 
 pub use credential::{Credential, Found};

@@ -100,7 +100,30 @@ fn invalid(name: &str, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_it_is_neither_panics_nor_is_shown(
+            bytes in prop_oneof![
+                any::<Vec<u8>>(),
+                r#"(\{|"|auths|:|hunter2|=|,|\}| |\n|aHVudGVyMg){0,12}"#.prop_map(String::into_bytes),
+            ],
+        ) {
+            use PullSecretFormat::{AuthFile, Auto, Base64, Token, UserPassword};
+            for format in [AuthFile, Auto, Base64, Token, UserPassword] {
+                let shown = match PullSecret::parse(&bytes, format, "secret") {
+                    Ok(secret) => format!("{secret:?}"),
+                    Err(error) => error.chain().join(": "),
+                };
+                // The user is no secret.
+                let secret = shown.split("Password {").next().unwrap();
+                prop_assert!(!secret.contains("hunter2") && !secret.contains("aHVudGVyMg"), "{}", shown);
+            }
+        }
+    }
 
     fn read(text: &str, format: PullSecretFormat) -> String {
         match PullSecret::parse(text.as_bytes(), format, "secret") {

@@ -7,6 +7,7 @@
 //! password could ask for it by Basic.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
@@ -116,15 +117,18 @@ pub enum Doubt {
     Open,
     /// The registry itself is reached over plain http, or nobody proved who it is.
     OpenRegistry,
+    /// Its name leads to this address in a private network, where the registry is not.
+    Private(IpAddr),
     /// The user says that other hosts get nothing.
     Strict,
 }
 
 impl Doubt {
-    /// Says what would let the login through to a host: trust, unless the way to it is open.
+    /// Says what would let the login through to a host: trust, unless the way to it is in doubt.
     pub fn advice(self, host: &str) -> Advice {
         match self {
             Self::Open => Advice::ProveRealm(host.to_owned()),
+            Self::Private(address) => Advice::AllowNet(address.to_string()),
             Self::Address | Self::Lasting | Self::OpenRegistry | Self::Strict => Advice::TrustRealm(host.to_owned()),
         }
     }
@@ -133,6 +137,7 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Private(address) => return write!(f, "{address} is in a private network, and the registry is not"),
             Self::Address => "it is another host than the registry's, and an address instead of a name",
             Self::Lasting => "it is another host than the registry's, and the login is a lasting token",
             Self::Open => "it is reached without verified TLS",

@@ -47,7 +47,20 @@ impl fmt::Display for Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn nothing_but_pulling_from_the_same_repository_is_within_it(
+            parts in proptest::collection::vec(r"(repository|registry)?:?(a/b|a|a/b/c|\*)?:?(pull|push|\*)?(,pull|,delete)?", 0..3)
+        ) {
+            let asked = parts.join(" ");
+            let sound = asked.split_ascii_whitespace().all(|part| ["repository:a/b:pull", "repository:a/b:pull,pull"].contains(&part));
+            prop_assert_eq!(Scope::pull("a/b").exceeded_by(&asked).is_none(), sound, "{}", asked);
+        }
+    }
 
     #[test]
     fn the_table_of_scopes() {

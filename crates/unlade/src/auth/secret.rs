@@ -5,6 +5,9 @@ use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
+/// The length of the shortest secret that is looked for in texts.
+const MIN_BLOTTED: usize = 4;
+
 /// A secret: it has no `Display`, its `Debug` shows nothing, and its memory is wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -24,6 +27,16 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Replaces secrets in a text that came from outside: servers repeat what they were sent.
+pub(crate) fn blot(text: &str, secrets: &[Secret]) -> String {
+    let mut text = text.to_owned();
+    // Shorter ones would blot out half of every text, and give themselves away by that.
+    for secret in secrets.iter().filter(|secret| secret.expose().len() >= MIN_BLOTTED) {
+        text = text.replace(secret.expose(), "***");
+    }
+    text
 }
 
 impl Hash for Secret {

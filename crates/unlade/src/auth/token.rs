@@ -7,12 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use super::credential::basic_parameter;
 use super::scope::Scope;
 use super::{Credential, Secret};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +27,9 @@ const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 /// So long before its end a token is renewed: a request must have time to arrive.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// Parameters of a token request that no realm may bring along.
+const OURS: [&str; 5] = ["account", "client_id", "offline_token", "refresh_token", "scope"];
 
 /// More tokens than this are not kept.
 const MAX_TOKENS: usize = 1024;
@@ -47,9 +49,24 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// Names a token.
-    pub fn new(realm: Url, service: Option<String>, scope: Scope, credential: Arc<Credential>) -> Self {
-        Self { realm, service, scope, credential }
+    /// Names a token. What the realm's own query says of scope and account is left out, for that is ours to say;
+    /// so is a service where the challenge names one.
+    pub fn new(mut realm: Url, service: Option<&str>, scope: Scope, credential: Arc<Credential>) -> Self {
+        let ours = |name: &str| OURS.contains(&name) || (name == "service" && service.is_some());
+        if realm.query_pairs().any(|(name, _)| ours(&name)) {
+            let kept: Vec<_> = realm.query_pairs().into_owned().filter(|(name, _)| !ours(name)).collect();
+            realm.set_query(None);
+            if !kept.is_empty() {
+                realm.query_pairs_mut().extend_pairs(kept);
+            }
+        }
+        Self { realm, service: service.map(str::to_owned), scope, credential }
+    }
+
+    /// Names the same token for someone without a login.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self { credential: Arc::new(Credential::Anonymous), ..self.clone() }
     }
 
     /// Writes the request for the token.
@@ -105,7 +122,7 @@ pub struct TokenCall {
 
 /// Writes user and password as the value of an `Authorization` header (RFC 7617).
 pub fn basic(user: &str, password: &Secret) -> Secret {
-    Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
+    Secret::new(format!("Basic {}", basic_parameter(user, password).expose()))
 }
 
 /// A token, and until when it is good.
@@ -145,6 +162,11 @@ impl Token {
         Self { secret, expires_at: Instant::now() + MAX_LIFETIME, margin: MARGIN }
     }
 
+    /// Returns the token itself.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// Returns the value of the `Authorization` header.
     pub fn authorization(&self) -> Secret {
         Secret::new(format!("Bearer {}", self.secret.expose()))
@@ -172,6 +194,16 @@ fn remaining(answer: &Value, clock: SystemTime) -> Duration {
     age.and_then(|age| lifetime.checked_sub(age)).filter(|left| !left.is_zero()).unwrap_or(lifetime)
 }
 
+/// Whether a token was asked for just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Age {
+    /// It was: a refusal of it is not for its age.
+    Fresh,
+    /// It was known from earlier requests.
+    Known,
+}
+
 /// Tokens shared by all that need them: one exchange at a time for each key.
 #[derive(Debug, Default)]
 pub struct TokenCache {
@@ -186,11 +218,11 @@ impl TokenCache {
         Self::default()
     }
 
-    /// Returns a token that is good now; asks for one if there is none.
+    /// Returns a token that is good now, and whether it was asked for just now; asks for one if there is none.
     ///
     /// Whoever asks while an exchange is under way waits for it. An exchange that fails
     /// or is dropped is nobody's: the next one who waits makes his own.
-    pub async fn obtain<F>(&self, key: &TokenKey, exchange: impl FnOnce() -> F) -> Result<Token>
+    pub async fn obtain<F>(&self, key: &TokenKey, exchange: impl FnOnce() -> F) -> Result<(Token, Age)>
     where
         F: Future<Output = Result<Token>>,
     {
@@ -202,7 +234,7 @@ impl TokenCache {
         key: &TokenKey,
         now: impl FnOnce() -> Instant,
         exchange: impl FnOnce() -> F,
-    ) -> Result<Token>
+    ) -> Result<(Token, Age)>
     where
         F: Future<Output = Result<Token>>,
     {
@@ -210,11 +242,11 @@ impl TokenCache {
         let mut held = slot.lock().await;
         let now = now();
         if let Some(token) = held.as_ref().filter(|token| token.is_usable(now)) {
-            return Ok(token.clone());
+            return Ok((token.clone(), Age::Known));
         }
         let token = exchange().await?;
         *held = Some(token.clone());
-        Ok(token)
+        Ok((token, Age::Fresh))
     }
 
     /// Forgets a token that was refused, unless another has taken its place already.

@@ -152,12 +152,7 @@ impl Source for Layout {
     }
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
-        if ask.avoid.iter().any(|avoided| avoided.as_str() == self.folder.name()) {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("{} is to be had from {self} alone, which is to be avoided", blob.digest),
-            ));
-        }
+        ask.allow(&EndpointId::from(self), &blob.digest)?;
         Ok(self.blob(&blob.digest).await?.stream(ask.window, CHUNK))
     }
 }
@@ -180,9 +175,19 @@ impl Catalog for Layout {
         }
     }
 
-    fn tags(&self) -> BoxStream<'_, Result<String>> {
-        let layout = self.clone();
-        let tags = blob::blocking(move || Ok(index::tags(&layout.index()?)));
+    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+        let (layout, after) = (self.clone(), after.map(str::to_owned));
+        let tags = blob::blocking(move || {
+            let mut tags = index::tags(&layout.index()?);
+            if let Some(after) = after {
+                // They have no order but that of the index: without its place nothing can be said to follow.
+                let place = tags.iter().position(|tag| *tag == after).ok_or_else(|| {
+                    Error::new(ErrorKind::NotFound, format!("{layout} has no tag that the others could follow"))
+                })?;
+                tags.drain(..=place);
+            }
+            Ok(tags)
+        });
         stream::once(tags).map_ok(|tags| stream::iter(tags).map(Ok)).try_flatten().boxed()
     }
 

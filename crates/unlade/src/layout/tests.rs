@@ -134,7 +134,7 @@ fn a_tag_is_a_whole_name_before_it_is_the_end_of_one() {
     assert_eq!(resolve(&layout, &tag("v1")).unwrap(), whole);
     assert_eq!(resolve(&layout, &tag("v2")).unwrap(), full);
     assert_eq!(resolve(&layout, &tag("v3")).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(run(layout.tags().try_collect::<Vec<_>>()).unwrap(), ["v1", "v2"]);
+    assert_eq!(run(layout.tags(None).try_collect::<Vec<_>>()).unwrap(), ["v1", "v2"]);
 }
 
 #[test]

@@ -1,29 +1,28 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 use url::{Host as UrlHost, Url};
 
 use super::host::Host;
-use super::journey::{Journey, Objection, Step};
-use super::login::Login;
+use super::journey::{Objection, Step};
+use super::login::{self, Login};
+use super::pause::{answered, broken, pause};
+use super::refusal;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
-use super::{login, refusal};
-use crate::auth::Credential;
+use super::travel::{Pass, Travel};
 use crate::auth::challenge::{self, Challenge};
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::observe::{Event, Observer};
-use crate::retry::{Effort, Outcome, Verdict, judge, retry_after};
-use crate::spec::api_error;
+use crate::observe::Observer;
+use crate::retry::Effort;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
-use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check};
+use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Chunks, Exchange, Failure};
@@ -36,32 +35,15 @@ const MAX_REFUSAL: u64 = 64 << 10;
 pub(super) struct Api {
     pub(super) registries: Arc<Registries>,
     pub(super) repository: Repository,
-    pub(super) host: Arc<Host>,
+    host: Arc<Host>,
     base: Url,
     login: Login,
-}
-
-/// One request on its way: where it is, and how often it was tried.
-struct Travel {
-    journey: Journey,
-    /// The answer to a challenge of the place that a redirect led to.
-    abroad: Option<HeaderValue>,
-    /// Whether the last request showed the registry a login.
-    shown: Shown,
-    effort: Effort,
-}
-
-/// Whether a request showed a login.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Login,
-    Nothing,
 }
 
 impl Api {
     pub(super) fn new(registries: Arc<Registries>, repository: Repository, observer: &dyn Observer) -> Result<Self> {
         let base = registries.base(&repository)?;
-        let host = registries.host(&repository.registry().api_authority());
+        let host = registries.host(&base);
         let login = Login::new(registries.credential(&repository, observer)?, repository.name());
         Ok(Self { registries, repository, host, base, login })
     }
@@ -75,14 +57,17 @@ impl Api {
     ///
     /// May be dropped at any time.
     pub(super) async fn send(&self, request: &Request, terms: Terms<'_>) -> Result<Reply> {
+        self.send_after(Effort::begin(), request, terms).await
+    }
+
+    async fn send_after(&self, earlier: Effort, request: &Request, terms: Terms<'_>) -> Result<Reply> {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel::begin(home, Effort::begin());
+        let mut travel = Travel::begin(home, earlier);
         loop {
-            self.host.rest().await;
-            let exchange = self.exchange(request, &travel, terms).await?;
-            travel.shown = if exchange.headers.contains_key(AUTHORIZATION) { Shown::Login } else { Shown::Nothing };
+            self.registries.host(travel.journey.url()).rest().await;
+            let exchange = self.exchange(request, &mut travel, terms).await?;
             travel.effort.note();
             match self.registries.transport.call(exchange).await {
                 Ok(answer) => {
@@ -90,28 +75,29 @@ impl Api {
                         return Ok(reply);
                     }
                 }
-                Err(failure) => self.recover(request, &mut travel, failure, terms).await?,
+                Err(failure) => {
+                    self.recover(request, &travel, failure, terms).await?;
+                    travel.journey.restart();
+                }
             }
         }
     }
 
     /// Makes a request and reads its whole answer, of at most `limit` bytes; a body that breaks off is asked for again.
     pub(super) async fn read(&self, request: &Request, limit: u64, terms: Terms<'_>) -> Result<(Reply, Bytes)> {
+        let mut effort = Effort::begin();
         loop {
-            let mut reply = self.send(request, terms).await?;
+            let mut reply = self.send_after(effort, request, terms).await?;
+            effort = reply.effort;
             let chunks = std::mem::replace(&mut reply.answer.chunks, futures_util::stream::empty().boxed());
             match collect(watch(chunks, self.registries.pace()), limit).await {
                 Ok(Some(bytes)) => return Ok((reply, bytes)),
                 Ok(None) => {
-                    let error = Error::new(
-                        ErrorKind::TooLarge,
-                        format!("cannot {}: the answer is larger than {limit} bytes", request.what),
-                    );
-                    return Err(error.with(|context| context.url = Some(SafeUrl::from(reply.url))));
+                    let text = format!("cannot {}: the answer is larger than {limit} bytes", request.what);
+                    return Err(Travel::begin(reply.url, effort).describe(Error::new(ErrorKind::TooLarge, text)));
                 }
                 Err(failure) => {
-                    let mut travel = Travel::begin(reply.url, reply.effort);
-                    self.recover(request, &mut travel, failure, terms).await?;
+                    self.recover(request, &Travel::begin(reply.url, effort), failure, terms).await?;
                 }
             }
         }
@@ -125,93 +111,80 @@ impl Api {
         answer: Answer,
         terms: Terms<'_>,
     ) -> Result<Option<Reply>> {
-        if travel.journey.is_home() {
-            self.host.reached(answer.peer);
-        }
-        tracing::debug!(url = %SafeUrl::from(travel.journey.url().clone()), status = answer.status.as_u16(), "answer");
+        let (home, status) = (travel.journey.is_home(), answer.status);
+        tracing::debug!(url = %SafeUrl::from(travel.journey.url().clone()), status = status.as_u16(), "answer");
         let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
+        if home {
+            self.host.reached(answer.peer);
+            if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                self.login.note_scopes(&challenges);
+            }
+        }
         let objection = travel.objection(&challenges);
-        match travel.journey.judge(answer.status, objection) {
+        match travel.journey.judge(status, objection) {
             Step::Accept => {
                 let url = travel.journey.url().clone();
                 return Ok(Some(Reply { answer, url, effort: travel.effort }));
             }
             Step::Authenticate => {
+                self.forget(travel, objection).await;
                 self.authenticate(request, travel, answer, &challenges, terms).await?;
                 travel.journey.note_answered(objection);
             }
             Step::Follow => self.follow(request, travel, &answer)?,
             Step::Return => {
-                tracing::info!(
-                    status = answer.status.as_u16(),
-                    "the redirect's target refused: asking for a fresh one"
-                );
+                self.forget(travel, objection).await;
+                tracing::info!(status = status.as_u16(), "the redirect's target refused: asking for a fresh one");
                 travel.journey.give_up_target();
             }
             Step::Retry => {
-                let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let outcome = Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after));
+                let outcome = answered(status, &answer.headers);
                 let error = self.refuse(request, travel, answer).await;
-                self.pause(outcome, error, terms).await?;
+                pause(&self.registries, travel.journey.url(), outcome, error, terms).await?;
                 travel.journey.restart();
             }
-            Step::Refuse => return Err(self.refuse(request, travel, answer).await),
-            Step::TooManyHops => {
-                return Err(misled(request, travel, "there are too many redirects"));
+            Step::Refuse => {
+                self.forget(travel, objection).await;
+                return Err(self.refuse(request, travel, answer).await);
             }
+            Step::TooManyHops => return Err(misled(request, travel, "there are too many redirects")),
         }
         Ok(None)
     }
 
-    async fn recover(&self, request: &Request, travel: &mut Travel, failure: Failure, terms: Terms<'_>) -> Result<()> {
-        let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
-        let url = travel.journey.url();
-        let host = SafeUrl::from(url.clone()).authority();
-        let error = refusal::failed(failure, &format!("cannot {}", request.what), &host, url.scheme());
-        self.pause(outcome, travel.describe(error), terms).await?;
-        travel.journey.restart();
-        Ok(())
-    }
-
-    /// Waits before a retry, or gives the error back.
-    pub(super) async fn pause(&self, outcome: Outcome, error: Error, terms: Terms<'_>) -> Result<()> {
-        let retry = if outcome == Outcome::Final { None } else { terms.budget.spend() };
-        match judge(outcome, retry, terms.budget.policy(), fastrand::f64()) {
-            Verdict::Again(wait) => {
-                let reason = error.chain().join(": ");
-                tracing::info!(?wait, "trying again: {reason}");
-                terms.observer.notice(&Event::Retrying { reason, wait });
-                self.host.back_off(wait);
-                tokio::time::sleep(wait).await;
-                Ok(())
-            }
-            Verdict::GiveUp => Err(match terms.budget.spent() {
-                0 => error,
-                spent => error.reworded(|message| format!("{message}, after {} tries", spent + 1)),
-            }),
-            Verdict::TooLong(wait) => Err(come_back_in(&error, wait)),
+    /// Waits until a failed request may be made again, or says why it may not.
+    async fn recover(&self, request: &Request, travel: &Travel, failure: Failure, terms: Terms<'_>) -> Result<()> {
+        let outcome = broken(&failure);
+        let at = travel.journey.url();
+        let mut asked = format!("cannot {}", request.what);
+        if !travel.journey.is_home() {
+            asked = format!("{asked} from {}, where it was led", travel.place());
         }
+        let error = travel.describe(refusal::failed(failure, &asked, at));
+        pause(&self.registries, at, outcome, error, terms).await
     }
 
     /// Writes the request for the place where it is now.
-    async fn exchange(&self, request: &Request, travel: &Travel, terms: Terms<'_>) -> Result<Exchange> {
+    async fn exchange(&self, request: &Request, travel: &mut Travel, terms: Terms<'_>) -> Result<Exchange> {
         let url = travel.journey.url().clone();
-        let trusted = is_trusted(&url, &self.registries.config.trusted_hosts);
-        let (profile, headers) = if travel.journey.is_home() || trusted {
-            let mut headers = request.headers.clone();
-            let login = self.login.header(self, terms).await;
-            if let Some(value) = login.map_err(|error| error.making(format!("cannot {}", request.what)))? {
-                headers.insert(AUTHORIZATION, value);
-            }
-            let guard = if travel.journey.is_home() { AddressGuard::Open } else { self.guard(&url, Exemption::None) };
-            (self.registries.home_profile().guarded(guard), headers)
+        let home = travel.journey.is_home();
+        // A trusted host that wants a token of its own is asked on like any other.
+        let trusted = travel.abroad.is_none() && is_trusted(&url, &self.registries.config.trusted_hosts);
+        let (profile, mut headers) = if home || trusted {
+            let pass = self.login.pass(self, terms).await;
+            travel.shown =
+                pass.map_err(|error| self.login.explain(error).making(format!("cannot {}", request.what)))?;
+            let guard =
+                if home { self.home_guard() } else { AddressGuard::Named(self.bounds_for(&url, Exemption::None)) };
+            (self.registries.home_profile().guarded(guard), request.headers.clone())
         } else {
-            let mut headers = carried(&request.headers);
-            if let Some(value) = &travel.abroad {
-                headers.insert(AUTHORIZATION, value.clone());
-            }
-            (self.registries.profile().guarded(self.guard(&url, Exemption::ProvenName)), headers)
+            travel.shown.clone_from(&travel.abroad);
+            let guard = AddressGuard::Named(self.bounds_for(&url, Exemption::ProvenName));
+            (self.registries.profile().guarded(guard), carried(&request.headers))
         };
+        if let Some(pass) = &travel.shown {
+            headers.insert(AUTHORIZATION, pass.header()?);
+        }
         let mut exchange = self.bare_exchange(Method::GET, url);
         exchange.profile = profile;
         exchange.headers = headers;
@@ -227,9 +200,11 @@ impl Api {
         exchange
     }
 
-    /// Warns the user, once.
-    pub(super) fn warn(&self, text: String, terms: Terms<'_>) {
-        self.registries.warn(text, terms.observer);
+    /// Returns the guard for the registry itself: the user named it, and it may be anywhere, unless we speak plain
+    /// http to it only because its name is one of this machine.
+    pub(super) fn home_guard(&self) -> AddressGuard {
+        let presumed = self.registries.presumes_plain_http(self.repository.registry());
+        if presumed { AddressGuard::ThisMachine } else { AddressGuard::Open }
     }
 
     /// Returns the bounds for what this registry's servers name.
@@ -237,30 +212,37 @@ impl Api {
         Bounds::new(self.host.class(), Arc::clone(&self.registries.allow_nets))
     }
 
-    /// Returns the guard for a URL that a server named. The exemption is for names behind verified TLS.
-    pub(super) fn guard(&self, url: &Url, exemption: Exemption) -> AddressGuard {
+    /// Returns the bounds for a URL that a server named. The exemption is for names behind verified TLS.
+    pub(super) fn bounds_for(&self, url: &Url, exemption: Exemption) -> Bounds {
         let proven = url.scheme() == "https"
             && self.registries.profile().verifies()
             && matches!(url.host(), Some(UrlHost::Domain(_)));
-        let exemption = if proven { exemption } else { Exemption::None };
-        AddressGuard::Named(self.bounds().exempt(exemption))
+        self.bounds().exempt(if proven { exemption } else { Exemption::None })
     }
 
     fn follow(&self, request: &Request, travel: &mut Travel, answer: &Answer) -> Result<()> {
         let from = travel.journey.url();
         let next = target(from, &answer.headers)
             .map_err(|error| misled(request, travel, "it is redirected to nowhere").caused_by(error))?;
-        if !same_origin(from, &next) || !travel.journey.is_home() {
-            check(&next, from, &self.bounds()).map_err(|refusal| {
-                let shown = SafeUrl::from(next.clone());
-                let error = misled(request, travel, &format!("it is redirected to {shown}"));
-                allow_hint(error, &refusal).caused_by(refusal)
-            })?;
-        }
+        let stays = travel.journey.is_home() && same_origin(from, &next);
+        let checked = if stays { check_form(&next, from) } else { check(&next, from, &self.bounds()) };
+        checked.map_err(|refusal| {
+            let error = misled(request, travel, &format!("it is redirected to {}", SafeUrl::from(next.clone())));
+            allow_hint(error, &refusal).caused_by(refusal)
+        })?;
         tracing::debug!(to = %SafeUrl::from(next.clone()), "redirect");
         travel.journey.hop(next);
         travel.abroad = None;
         Ok(())
+    }
+
+    /// Drops the token that was refused from those that are shared, unless it is as good as any other.
+    async fn forget(&self, travel: &Travel, objection: Objection) {
+        if let (Some(Pass::Token(key, token, _)), Objection::Stale | Objection::Unexplained) =
+            (&travel.shown, objection)
+        {
+            self.registries.tokens.forget(key, token).await;
+        }
     }
 
     async fn authenticate(
@@ -271,110 +253,57 @@ impl Api {
         challenges: &[Challenge],
         terms: Terms<'_>,
     ) -> Result<()> {
-        let home = travel.journey.is_home();
-        let outcome = if home {
-            self.login.answer(challenges, self, terms).await
-        } else {
+        if !travel.journey.is_home() {
             let url = travel.journey.url().clone();
-            login::answer_abroad(challenges, &url, self, terms).await.map(|value| travel.abroad = value)
-        };
-        if let Err(cause) = outcome {
-            if !home {
-                // What a redirect led to wants a login that it will not get: a fresh redirect may lead elsewhere.
-                tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
-                return Ok(());
+            match login::answer_abroad(challenges, &url, self, terms).await {
+                Ok(pass) => travel.abroad = pass,
+                // It wants a login that it will not get: a fresh redirect may lead elsewhere.
+                Err(cause) => {
+                    tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
+                }
             }
-            let refused = self.refuse(request, travel, answer).await;
-            let context = refused.context().clone();
-            let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
-            let kind = cause.kind();
-            return Err(Error::new(kind, format!("cannot {}", request.what))
-                .with(|into| {
-                    *into = context;
-                    into.advice = advice;
-                })
-                .caused_by(cause));
+            return Ok(());
         }
-        Ok(())
+        let Err(cause) = self.login.answer(challenges, self, terms) else { return Ok(()) };
+        let refused = self.refuse(request, travel, answer).await;
+        let context = refused.context().clone();
+        let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
+        Err(Error::new(cause.kind(), format!("cannot {}", request.what))
+            .with(|into| {
+                *into = context;
+                into.advice = advice;
+            })
+            .caused_by(cause))
     }
 
     /// Turns a refusal into an error, in the registry's own words.
     async fn refuse(&self, request: &Request, travel: &Travel, answer: Answer) -> Error {
-        let status = answer.status;
+        let (status, headers) = (answer.status, answer.headers);
         let body = collect(watch(answer.chunks, self.registries.pace()), MAX_REFUSAL).await;
         // A refusal whose words do not arrive is a refusal all the same.
         let body = body.ok().flatten().unwrap_or_default();
-        let errors = api_error::parse(&body);
-        let words = refusal::words(status, &errors);
-        let kind = refusal::kind(status);
-        let place = if travel.journey.is_home() {
-            self.repository.registry().authority()
-        } else {
-            SafeUrl::from(travel.journey.url().clone()).authority()
-        };
-        let error = travel
-            .describe(Error::new(kind, format!("cannot {}: {place} answered {words}", request.what)))
-            .with(|context| {
-                context.status = Some(status.as_u16());
-                context.registry_errors = errors;
-            });
-        self.advise(self.explain(error), &body, travel.journey.url())
+        let said = refusal::read(&headers, &body, &self.login.secrets(travel.shown.as_ref()));
+        let home = travel.journey.is_home();
+        let place = if home { self.repository.registry().authority() } else { travel.place() };
+        let text = format!("cannot {}: {place} answered {}", request.what, said.words(status));
+        let advice = refusal::page_advice(status, &said.page, travel.journey.url());
+        let error = travel.describe(Error::new(refusal::kind(status), text)).with(|context| {
+            context.status = Some(status.as_u16());
+            context.registry_errors = said.errors;
+            context.advice = advice;
+        });
+        if home { self.login.explain(error) } else { self.explain_abroad(error, travel) }
     }
 
-    /// Adds to a refusal what was held back on our side.
-    fn explain(&self, error: Error) -> Error {
-        if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied) {
-            return error;
+    /// Adds what would help where a place refuses that a redirect led to, and that never saw the login.
+    fn explain_abroad(&self, error: Error, travel: &Travel) -> Error {
+        let url = travel.journey.url();
+        match error.kind() {
+            ErrorKind::Denied | ErrorKind::Unauthorized | ErrorKind::NotFound => {}
+            _ => return error,
         }
-        if let Some((doubt, host)) = self.login.doubt() {
-            return Error::new(ErrorKind::Denied, error.to_string())
-                .with(|context| *context = error.context().clone())
-                .advise(doubt.advice(host))
-                .caused_by(Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}")));
-        }
-        match self.login.complaint() {
-            Some(complaint) => error.caused_by(Error::new(ErrorKind::Denied, complaint)),
-            None => error,
-        }
-    }
-
-    /// Adds what would help against a refusal.
-    fn advise(&self, error: Error, body: &[u8], url: &Url) -> Error {
-        if error.context().status == Some(400)
-            && let Some(advice) = refusal::page_advice(&String::from_utf8_lossy(body), url.scheme())
-        {
-            return error.advise(advice);
-        }
-        let refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
-        if refused && error.context().advice.is_none() && *self.login.credential() != Credential::Anonymous {
-            return error.advise(Advice::Credential(self.login.origin().to_owned()));
-        }
-        error
-    }
-}
-
-impl Travel {
-    fn begin(home: Url, effort: Effort) -> Self {
-        let journey = Journey::begin(home);
-        Self { journey, abroad: None, shown: Shown::Nothing, effort }
-    }
-
-    /// Says what the registry's challenges object to.
-    fn objection(&self, challenges: &[Challenge]) -> Objection {
-        match challenges.iter().find_map(Challenge::error) {
-            _ if self.shown == Shown::Nothing => Objection::Missing,
-            None => Objection::Unexplained,
-            Some("invalid_token") => Objection::Stale,
-            Some(_) => Objection::Refused,
-        }
-    }
-
-    fn describe(&self, error: Error) -> Error {
-        error.with(|context| {
-            context.url = Some(SafeUrl::from(self.journey.url().clone()));
-            context.attempts = self.effort.tries();
-            context.elapsed = Some(self.effort.duration());
-        })
+        let upgraded = self.base.scheme() == "http" && url.scheme() == "https" && self.base.host() == url.host();
+        error.advise(if upgraded { Advice::SpeakTls } else { Advice::AskOperators(travel.place()) })
     }
 }
 
@@ -391,17 +320,7 @@ pub(super) async fn collect(mut chunks: Chunks, limit: u64) -> Result<Option<Byt
 }
 
 fn misled(request: &Request, travel: &Travel, how: &str) -> Error {
-    let error = Error::new(ErrorKind::PeerMisbehaved, format!("cannot {}: {how}", request.what));
-    travel.describe(error)
-}
-
-fn come_back_in(error: &Error, wait: Duration) -> Error {
-    let seconds = wait.as_secs();
-    let kind = error.kind();
-    Error::new(kind, format!("{error}, and asks to come back in {seconds} s")).with(|context| {
-        *context = error.context().clone();
-        context.retry_after = Some(wait);
-    })
+    travel.describe(Error::new(ErrorKind::PeerMisbehaved, format!("cannot {}: {how}", request.what)))
 }
 
 fn allow_hint(error: Error, refusal: &UrlRefusal) -> Error {

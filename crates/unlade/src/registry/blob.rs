@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
@@ -21,6 +21,11 @@ use crate::transport::watch::watch;
 
 /// Opens a window of a blob.
 pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
+    let origin = EndpointId::new(&api.repository.registry().authority());
+    ask.allow(&origin, &blob.digest)?;
+    if let Some(at) = nowhere(&ask.window, blob.size) {
+        return Ok(Body::new(at..at, blob.size, origin, stream::empty().boxed()));
+    }
     let what = format!("fetch the blob {} of {}", blob.digest, api.repository);
     let terms = Terms { budget: &ask.budget, observer: ask.observer.as_ref() };
     let request = Request::new(format!("blobs/{}", blob.digest), what);
@@ -32,15 +37,19 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
             outcome => outcome?,
         },
     };
-    let placed = place(reply.answer.status, &reply.answer.headers, blob, &ask.window);
-    let (window, total) =
-        placed.and_then(|placed| plain(&reply.answer.headers, &request.what).map(|()| placed)).map_err(|error| {
-            error
-                .making(format!("cannot {}", request.what))
-                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
-        })?;
-    let origin = EndpointId::new(&api.repository.registry().authority());
+    let headers = &reply.answer.headers;
+    // An answer that is compressed has another length, which would hide the reason.
+    let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
+    let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
     Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
+}
+
+/// Says where a window without a byte in it lies: no range could name it. A blob that is
+/// empty itself is asked for like any other, since it may not be there.
+fn nowhere(window: &Range<u64>, size: Option<u64>) -> Option<u64> {
+    let end = window.end.min(size.unwrap_or(u64::MAX));
+    let whole = window.start == 0 && size == Some(0);
+    (window.start >= end && !whole).then(|| window.start.min(size.unwrap_or(u64::MAX)))
 }
 
 /// Writes the range of a window, unless it is the whole blob. Always exact and closed
@@ -129,9 +138,8 @@ fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
     let effort = reply.effort;
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
-            let safe = SafeUrl::from(url.clone());
-            refusal::failed(failure, &format!("cannot {what}"), &safe.authority(), url.scheme()).with(|context| {
-                context.url = Some(safe);
+            refusal::failed(failure, &format!("cannot {what}"), &url).with(|context| {
+                context.url = Some(SafeUrl::from(url.clone()));
                 context.attempts = effort.tries();
             })
         })

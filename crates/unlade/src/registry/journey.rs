@@ -14,6 +14,8 @@ pub(super) struct Journey {
     home: Url,
     url: Url,
     hops: u8,
+    /// A redirect left the registry's origin: a way back to it is not the registry's own any more.
+    left: bool,
     /// A redirect target that refused was given up for a fresh redirect.
     returned: bool,
     /// A challenge of the registry was answered.
@@ -33,7 +35,7 @@ pub(super) enum Objection {
     Refused,
     /// It is not good any more: `error="invalid_token"` (RFC 6750, section 3.1).
     Stale,
-    /// Nothing.
+    /// Nothing, of a login that was known from earlier requests.
     Unexplained,
 }
 
@@ -62,6 +64,7 @@ impl Journey {
             url: home.clone(),
             home,
             hops: 0,
+            left: false,
             returned: false,
             answered: false,
             renewed: false,
@@ -73,13 +76,15 @@ impl Journey {
         &self.url
     }
 
-    /// Says whether the request is still at the registry's own origin.
+    /// Says whether the request is at the registry's own origin, and never left it: whoever it was led to
+    /// could lead it back to a place of his choosing, login in hand.
     pub(super) fn is_home(&self) -> bool {
-        same_origin(&self.home, &self.url)
+        !self.left
     }
 
     pub(super) fn hop(&mut self, url: Url) {
         self.hops += 1;
+        self.left |= !same_origin(&self.home, &url);
         self.url = url;
         self.answered_abroad = false;
     }
@@ -87,6 +92,7 @@ impl Journey {
     /// Starts over at the registry, for a retry.
     pub(super) fn restart(&mut self) {
         self.url = self.home.clone();
+        self.left = false;
         self.hops = 0;
         self.answered_abroad = false;
     }
@@ -108,13 +114,12 @@ impl Journey {
     }
 
     /// Says whether answering a challenge of the registry can change anything: a login that is missing is shown, one
-    /// that was known from earlier requests or is said to be stale is renewed, once.
+    /// that was known from earlier requests or is said to be stale is renewed, each once.
     fn may_answer(&self, objection: Objection) -> bool {
         match objection {
             Objection::Missing => !self.answered,
             Objection::Refused => false,
-            Objection::Stale => !self.renewed,
-            Objection::Unexplained => !self.renewed && !self.answered,
+            Objection::Stale | Objection::Unexplained => !self.renewed,
         }
     }
 
@@ -192,7 +197,7 @@ mod tests {
             (&[], Refused, Refuse),
             (&[Missing], Missing, Refuse),
             (&[Missing], Stale, Authenticate),
-            (&[Missing], Unexplained, Refuse),
+            (&[Missing], Unexplained, Authenticate),
             (&[Missing], Refused, Refuse),
             (&[Stale], Stale, Refuse),
             (&[Unexplained], Stale, Refuse),
@@ -203,6 +208,16 @@ mod tests {
             let found = journey.judge(StatusCode::UNAUTHORIZED, objection);
             assert_eq!(found, expected, "{objection:?} after {earlier:?}");
         }
+    }
+
+    #[test]
+    fn a_way_back_is_not_home() {
+        let mut journey = abroad();
+        journey.hop("https://registry.example/chosen/by/the/store".parse().unwrap());
+        assert!(!journey.is_home());
+        let mut journey = at_home();
+        journey.hop("https://registry.example/elsewhere".parse().unwrap());
+        assert!(journey.is_home());
     }
 
     #[test]

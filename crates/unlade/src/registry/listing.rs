@@ -1,5 +1,7 @@
 //! Tags of a repository, as far as they help to say what is wrong.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::api::Api;
@@ -11,6 +13,12 @@ use crate::spec::text::sanitise;
 /// So many tags are looked at, and so many bytes of them.
 const MAX_TAGS: usize = 1000;
 const MAX_PAGE: u64 = 1 << 20;
+
+/// So long a suggestion is waited for: the error that it belongs to is known already.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// No tag is longer.
+const MAX_TAG: usize = 128;
 
 /// So many tags are suggested.
 const MAX_NEAR: usize = 5;
@@ -26,7 +34,7 @@ pub(super) async fn near(api: &Api, wanted: &str) -> Vec<String> {
     let budget = Budget::new(Policy::default().with_retries(0), None);
     let terms = Terms { budget: &budget, observer: &Blind };
     let request = Request::new(format!("tags/list?n={MAX_TAGS}"), format!("list the tags of {}", api.repository));
-    let Ok((_, body)) = api.read(&request, MAX_PAGE, terms).await else {
+    let Ok(Ok((_, body))) = tokio::time::timeout(PATIENCE, api.read(&request, MAX_PAGE, terms)).await else {
         return Vec::new();
     };
     // A page that cannot be read suggests nothing.
@@ -42,10 +50,11 @@ fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
     let mut scored: Vec<(usize, String)> = names
         .into_iter()
         .take(MAX_TAGS)
+        .filter(|name| name.len() <= MAX_TAG)
         .filter_map(|name| {
             let distance = strsim::levenshtein(wanted, &name);
             let related = distance <= limit || name.starts_with(wanted) || wanted.starts_with(&name);
-            related.then(|| (distance, sanitise(&name).chars().take(128).collect()))
+            related.then(|| (distance, sanitise(&name).into_owned()))
         })
         .collect();
     scored.sort();

@@ -1,31 +1,27 @@
 //! How a repository's requests prove who asks: challenges answered, tokens asked for and shown.
 
+use std::error::Error as _;
+use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use http::{HeaderValue, Method};
 use url::Url;
 
-use super::api::{Api, collect};
-use super::refusal;
+use super::api::Api;
 use super::request::Terms;
+use super::token::{self, host, is_refusal};
+use super::travel::Pass;
 use crate::auth::challenge::{Challenge, Scheme, choose};
 use crate::auth::realm::{self, Doubt, Grant, Login as Lasting, Rule, Situation};
 use crate::auth::scope::Scope;
-use crate::auth::token::{MAX_ANSWER, TokenKey, basic};
+use crate::auth::token::{TokenKey, basic};
 use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::retry::{Outcome, retry_after};
-use crate::spec::api_error;
 use crate::spec::safe_url::SafeUrl;
-use crate::transport::guard::{AddressGuard, Exemption, check};
-use crate::transport::redirect::{same_origin, target};
-use crate::transport::watch::watch;
-use crate::transport::{Answer, Exchange};
-
-/// So many redirects of a token request are followed, on its own origin.
-const MAX_TOKEN_HOPS: u8 = 3;
+use crate::transport::address::Peril;
+use crate::transport::guard::{check, check_form};
+use crate::transport::redirect::same_origin;
+use crate::transport::{Failure, FailureKind};
 
 /// What a repository's requests carry, learnt from the registry's challenges.
 #[derive(Debug)]
@@ -33,16 +29,20 @@ pub(super) struct Login {
     found: Found,
     scope: Scope,
     state: Mutex<State>,
+    /// Why a realm was not shown the login, and the realm's host.
     doubt: OnceLock<(Doubt, String)>,
+    /// In what way the registry asked for more than this repository's own scope.
     complaint: OnceLock<String>,
+    /// What the user must know once another host has seen the login.
+    notice: OnceLock<String>,
 }
 
 #[derive(Debug, Clone)]
 enum State {
-    /// The same header each time: a password, or a token that is not to be exchanged.
+    /// A token of this name.
+    Bearer(TokenKey),
+    /// The same header each time.
     Fixed(Secret),
-    /// A token of this name, and the one that was shown last.
-    Bearer(TokenKey, Option<Token>),
     /// Nothing was asked for yet.
     Unasked,
 }
@@ -60,101 +60,109 @@ impl Login {
             state: Mutex::new(state),
             doubt: OnceLock::new(),
             complaint: OnceLock::new(),
+            notice: OnceLock::new(),
         }
     }
 
-    pub(super) fn credential(&self) -> &Credential {
-        &self.found.credential
-    }
-
-    pub(super) fn origin(&self) -> &str {
-        &self.found.origin
-    }
-
-    /// Returns why a realm was not shown the login, and the realm's host.
-    pub(super) fn doubt(&self) -> Option<&(Doubt, String)> {
-        self.doubt.get()
-    }
-
-    /// Returns in what way the registry asked for more than this repository's own scope.
-    pub(super) fn complaint(&self) -> Option<&str> {
-        self.complaint.get().map(String::as_str)
-    }
-
-    /// Returns the `Authorization` that the next request carries; asks for a token where one is due.
-    pub(super) async fn header(&self, api: &Api, terms: Terms<'_>) -> Result<Option<HeaderValue>> {
+    /// Returns what the next request to the registry shows; asks for a token where one is due.
+    pub(super) async fn pass(&self, api: &Api, terms: Terms<'_>) -> Result<Option<Pass>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match state {
-            State::Unasked => Ok(None),
-            State::Fixed(secret) => sensitive(&secret).map(Some),
-            State::Bearer(key, _) => {
+        Ok(match state {
+            State::Unasked => None,
+            State::Fixed(secret) => Some(Pass::Fixed(secret)),
+            State::Bearer(key) => {
                 let exchange = || self.exchange(&key, api, terms);
-                let token = api.registries.tokens.obtain(&key, exchange).await?;
-                let value = sensitive(&token.authorization())?;
-                self.set(State::Bearer(key, Some(token)));
-                Ok(Some(value))
+                let (token, age) = api.registries.tokens.obtain(&key, exchange).await?;
+                Some(Pass::Token(key, token, age))
             }
-        }
+        })
     }
 
-    /// Learns from a challenge of the registry what the next request must carry.
+    /// Learns from a challenge of the registry what the next request must show.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unauthorized`] if there is nothing that would answer it, [`ErrorKind::Denied`] for a
     /// realm that may not be asked.
-    pub(super) async fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
+    pub(super) fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
         let chosen = chosen(challenges)?;
-        if let Some(more) = chosen.scope().and_then(|asked| self.scope.exceeded_by(asked)) {
+        let state = if chosen.scheme == Scheme::Basic {
+            State::Fixed(self.password()?)
+        } else {
+            let realm = realm(chosen)?;
+            let home = api.home();
+            let checked =
+                if same_origin(&realm, home) { check_form(&realm, home) } else { check(&realm, home, &api.bounds()) };
+            checked.map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
+            let credential = match self.grant(&realm, api) {
+                Grant::Withheld(doubt) => {
+                    self.withhold(doubt, &realm, api, terms);
+                    Credential::Anonymous.into()
+                }
+                Grant::Full | Grant::Warned => self.found.credential.clone(),
+            };
+            State::Bearer(TokenKey::new(realm, chosen.service(), self.scope.clone(), credential))
+        };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        Ok(())
+    }
+
+    /// Takes note of challenges that ask for more than this repository: they are not obeyed.
+    pub(super) fn note_scopes(&self, challenges: &[Challenge]) {
+        let asked = challenges.iter().flat_map(|challenge| challenge.scopes());
+        if let Some(more) = asked.into_iter().find_map(|asked| self.scope.exceeded_by(&asked)) {
             tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
         }
-        let shown = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let State::Fixed(_) = shown {
-            // There is nothing else to show, and a password that is tried again and again locks its account.
-            let text = format!("the registry does not take the login, which came from {}", self.found.origin);
-            return Err(Error::new(ErrorKind::Unauthorized, text).advise(Advice::Credential(self.found.origin.clone())));
-        }
-        if chosen.scheme == Scheme::Basic {
-            self.set(State::Fixed(self.password()?));
-            return Ok(());
-        }
-        let realm = realm(chosen)?;
-        let home = api.home();
-        if !same_origin(&realm, home) {
-            let checked = check(&realm, home, &api.bounds());
-            checked.map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
-        }
-        let credential = match self.grant(&realm, api, terms) {
-            Grant::Withheld(doubt) => {
-                let text =
-                    format!("the login for {} is not shown to {}: {doubt}", api.repository.registry(), host(&realm));
-                api.warn(text, terms);
-                self.doubt.get_or_init(|| (doubt, host(&realm)));
-                Credential::Anonymous.into()
-            }
-            _ => self.found.credential.clone(),
-        };
-        let key = TokenKey::new(realm, chosen.service().map(str::to_owned), self.scope.clone(), credential);
-        if let State::Bearer(known, Some(token)) = &shown
-            && *known == key
-        {
-            api.registries.tokens.forget(&key, token).await;
-        }
-        self.set(State::Bearer(key, None));
-        Ok(())
     }
 
-    fn set(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    /// Adds to a refusal what was held back on our side, and what would help.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let refused = matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unauthorized);
+        // Registries say of what may not be seen that it does not exist.
+        if let Some((doubt, host)) = self.doubt.get().filter(|_| refused || error.kind() == ErrorKind::NotFound) {
+            let kind = if refused { ErrorKind::Denied } else { error.kind() };
+            let cause = Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"));
+            return error.as_kind(kind).advise(doubt.advice(host)).caused_by(cause);
+        }
+        if !refused {
+            return error;
+        }
+        let error = match (self.complaint.get(), error.source()) {
+            (Some(complaint), None) => error.caused_by(Error::new(ErrorKind::Denied, complaint)),
+            _ => error,
+        };
+        match (&error.context().advice, &*self.found.credential) {
+            (Some(_), _) => error,
+            (None, Credential::Anonymous) => error.advise(Advice::LogIn),
+            (None, _) => error.advise(Advice::Credential(self.found.origin.clone())),
+        }
+    }
+
+    /// Returns the texts that no message may repeat, although a server may.
+    pub(super) fn secrets(&self, shown: Option<&Pass>) -> Vec<Secret> {
+        let mut secrets = self.found.credential.secrets();
+        if let Some(Pass::Token(_, token, _)) = shown {
+            secrets.push(token.secret().clone());
+        }
+        secrets
+    }
+
+    fn withhold(&self, doubt: Doubt, realm: &Url, api: &Api, terms: Terms<'_>) {
+        let host = host(realm);
+        let registry = api.repository.registry();
+        api.registries.warn(format!("the login for {registry} is not shown to {host}: {doubt}"), terms.observer);
+        self.doubt.get_or_init(|| (doubt, host));
     }
 
     fn password(&self) -> Result<Secret> {
         match &*self.found.credential {
             Credential::Password { user, password } => Ok(basic(user, password)),
             Credential::BareToken(token) => Ok(basic("", token)),
-            Credential::Anonymous => Err(Error::new(ErrorKind::Unauthorized, "a login is wanted, and none is known")),
+            Credential::Anonymous => {
+                Err(Error::new(ErrorKind::Unauthorized, "a login is wanted, and none is known").advise(Advice::LogIn))
+            }
             _ => Err(Error::new(
                 ErrorKind::Unauthorized,
                 format!("user and password are wanted, and {} holds a token", self.found.origin),
@@ -162,7 +170,7 @@ impl Login {
         }
     }
 
-    fn grant(&self, realm: &Url, api: &Api, terms: Terms<'_>) -> Grant {
+    fn grant(&self, realm: &Url, api: &Api) -> Grant {
         let lasting = match &*self.found.credential {
             Credential::Anonymous => return Grant::Full,
             Credential::Password { .. } => Lasting::Password,
@@ -174,34 +182,34 @@ impl Login {
         let situation = Situation::new(api.home(), realm, verified, lasting).ruled(rule, &realms.trusted);
         let grant = realm::judge(&situation);
         if grant == Grant::Warned {
-            api.warn(format!("the login for {} is shown to {}", api.repository.registry(), host(realm)), terms);
+            let text = format!("the login for {} was shown to {}", api.repository.registry(), host(realm));
+            self.notice.get_or_init(|| text);
         }
         grant
     }
 
     /// Asks for a token; a bare token that the realm does not take is shown to the registry as it is.
     async fn exchange(&self, key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
-        let outcome = exchange(key, api, terms).await;
+        let outcome = token::exchange(key, api, terms).await;
+        let seen = outcome.as_ref().map_or_else(|error| error.context().status.is_some(), |_| true);
+        if let Some(notice) = self.notice.get().filter(|_| seen && *key.credential != Credential::Anonymous) {
+            api.registries.warn(notice.clone(), terms.observer);
+        }
         match (&*key.credential, outcome) {
             (Credential::BareToken(token), Err(error)) if is_refusal(&error) => {
                 tracing::info!("the token server does not take the pull secret: it is shown to the registry as it is");
                 Ok(Token::lasting(token.clone()))
             }
-            (Credential::Anonymous, Err(error)) if is_refusal(&error) => Err(self.without_login(error)),
-            (_, Err(error)) if is_refusal(&error) => Err(error.advise(Advice::Credential(self.found.origin.clone()))),
+            (credential, Err(error)) if *credential != Credential::Anonymous => match private_address(&error) {
+                // With a login a name may not lead into a private network; without one it may.
+                Some(address) => {
+                    self.withhold(Doubt::Private(address), &key.realm, api, terms);
+                    token::exchange(&key.anonymous(), api, terms).await
+                }
+                None => Err(error),
+            },
             (_, outcome) => outcome,
         }
-    }
-
-    /// Says why there was no login, where a login is what is missing.
-    fn without_login(&self, error: Error) -> Error {
-        let Some((doubt, host)) = self.doubt() else {
-            return error;
-        };
-        Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"))
-            .with(|context| *context = error.context().clone())
-            .advise(doubt.advice(host))
-            .caused_by(error)
     }
 }
 
@@ -211,7 +219,7 @@ pub(super) async fn answer_abroad(
     at: &Url,
     api: &Api,
     terms: Terms<'_>,
-) -> Result<Option<HeaderValue>> {
+) -> Result<Option<Pass>> {
     let chosen = chosen(challenges)?;
     if chosen.scheme == Scheme::Basic {
         return Err(Error::new(ErrorKind::Unauthorized, format!("{} wants a login, and gets none", host(at))));
@@ -219,9 +227,9 @@ pub(super) async fn answer_abroad(
     let realm = realm(chosen)?;
     check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
     let scope = Scope::pull(api.repository.name());
-    let key = TokenKey::new(realm, chosen.service().map(str::to_owned), scope, Credential::Anonymous.into());
-    let token = api.registries.tokens.obtain(&key, || exchange(&key, api, terms)).await?;
-    sensitive(&token.authorization()).map(Some)
+    let key = TokenKey::new(realm, chosen.service(), scope, Credential::Anonymous.into());
+    let (token, age) = api.registries.tokens.obtain(&key, || token::exchange(&key, api, terms)).await?;
+    Ok(Some(Pass::Token(key, token, age)))
 }
 
 fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {
@@ -247,119 +255,11 @@ fn forbidden(realm: &Url) -> Error {
         .with(|context| context.url = Some(shown))
 }
 
-fn is_refusal(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied) && error.context().status.is_some()
-}
-
-fn host(url: &Url) -> String {
-    SafeUrl::from(url.clone()).authority()
-}
-
-fn sensitive(secret: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(secret.expose())
-        .map_err(|_| Error::new(ErrorKind::InvalidInput, "the login cannot stand in a header"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// Makes one token request, with retries; never led to another origin, where a
-/// redirect would carry the login along.
-async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
-    let mut url = None;
-    let mut hops = 0;
-    let mut attempts = 0;
-    loop {
-        let exchange = write(key, url.as_ref(), api)?;
-        let at = exchange.url.clone();
-        attempts += 1;
-        let (outcome, error) = match api.registries.transport.call(exchange).await {
-            Ok(answer) if answer.status.is_success() => return read(answer, &at, api).await,
-            Ok(answer) if answer.status.is_redirection() => {
-                let next = target(&at, &answer.headers)
-                    .ok()
-                    .filter(|next| same_origin(&at, next) && key.call().form.is_none() && hops < MAX_TOKEN_HOPS);
-                let Some(next) = next else { return Err(redirected(&at)) };
-                hops += 1;
-                url = Some(next);
-                continue;
-            }
-            Ok(answer) => {
-                let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                (Outcome::Status(answer.status.as_u16(), asked.and_then(retry_after)), refused(answer, &at, api).await)
-            }
-            Err(failure) => {
-                let outcome = if failure.is_transient() { Outcome::Broken } else { Outcome::Final };
-                let what = format!("cannot get a token from {}", host(&at));
-                let forbidden = matches!(failure.kind(), crate::transport::FailureKind::ForbiddenAddress(..));
-                let error = refusal::failed(failure, &what, &host(&at), at.scheme());
-                let error = if forbidden { Error::new(ErrorKind::Denied, what).caused_by(error) } else { error };
-                (outcome, error.with(|context| context.url = Some(SafeUrl::from(at))))
-            }
-        };
-        let outcome = if is_refusal(&error) { Outcome::Final } else { outcome };
-        api.pause(outcome, error.with(|context| context.attempts = attempts), terms).await?;
-        url = None;
+/// Returns the private address at which a connection was given up.
+fn private_address(error: &Error) -> Option<IpAddr> {
+    let failure = error.source()?.downcast_ref::<Failure>()?;
+    match failure.kind() {
+        FailureKind::ForbiddenAddress(address, Peril::Private) => Some(*address),
+        _ => None,
     }
-}
-
-fn write(key: &TokenKey, url: Option<&Url>, api: &Api) -> Result<Exchange> {
-    let call = key.call();
-    let method = if call.form.is_some() { Method::POST } else { Method::GET };
-    let mut exchange = api.bare_exchange(method, url.cloned().unwrap_or(call.url));
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(authorization) = &call.authorization {
-        headers.insert(AUTHORIZATION, sensitive(authorization)?);
-    }
-    if let Some(form) = &call.form {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        exchange.body = Some(form.expose().as_bytes().to_vec().into());
-    }
-    exchange.headers = headers;
-    exchange.profile = if same_origin(&exchange.url, api.home()) {
-        api.registries.home_profile().guarded(AddressGuard::Open)
-    } else {
-        let anonymous = *key.credential == Credential::Anonymous;
-        let exemption = if anonymous { Exemption::ProvenName } else { Exemption::None };
-        api.registries.profile().guarded(api.guard(&exchange.url, exemption))
-    };
-    Ok(exchange)
-}
-
-async fn read(answer: Answer, at: &Url, api: &Api) -> Result<Token> {
-    let from = host(at);
-    let locate = |error: Error| error.with(|context| context.url = Some(SafeUrl::from(at.clone())));
-    let body = collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await.map_err(|failure| {
-        locate(refusal::failed(failure, &format!("cannot read the token from {from}"), &from, at.scheme()))
-    })?;
-    let body = body.ok_or_else(|| {
-        locate(Error::new(ErrorKind::TooLarge, format!("the answer of {from} is larger than {MAX_ANSWER} bytes")))
-    })?;
-    Token::from_answer(&body).map_err(locate)
-}
-
-async fn refused(answer: Answer, at: &Url, api: &Api) -> Error {
-    let status = answer.status;
-    // A refusal whose words do not arrive is a refusal all the same.
-    let body =
-        collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await.ok().flatten().unwrap_or_default();
-    let errors = api_error::parse(&body);
-    let kind = match status.as_u16() {
-        // OAuth2 says 400 for a refresh token that is no longer good (RFC 6749, section 5.2).
-        400 | 404 => ErrorKind::Unauthorized,
-        _ => refusal::kind(status),
-    };
-    Error::new(kind, format!("the token server {} answered {}", host(at), refusal::words(status, &errors))).with(
-        |context| {
-            context.url = Some(SafeUrl::from(at.clone()));
-            context.status = Some(status.as_u16());
-            context.registry_errors = errors;
-        },
-    )
-}
-
-fn redirected(at: &Url) -> Error {
-    Error::new(ErrorKind::Denied, format!("the token server {} leads to another place, which is not asked", host(at)))
-        .with(|context| context.url = Some(SafeUrl::from(at.clone())))
 }

@@ -9,11 +9,10 @@ use super::api::Api;
 use super::listing;
 use super::request::{Request, Terms};
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::spec::digest::Digest;
+use crate::spec::digest::{Digest, DigestError};
 use crate::spec::manifest::RawManifest;
 use crate::spec::media_type::MANIFEST_ACCEPT;
 use crate::spec::reference::Selector;
-use crate::spec::safe_url::SafeUrl;
 use crate::verify;
 
 /// Reads a manifest: one request, and one for each redirect, challenge and retry.
@@ -25,40 +24,62 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
         Ok(read) => read,
         Err(error) => return Err(suggest(api, selector, error).await),
     };
-    if reply.answer.status.as_u16() != 200 {
-        return Err(Error::new(
-            ErrorKind::Mismatch,
-            format!("cannot {}: the answer {} holds no document", request.what, reply.answer.status.as_u16()),
-        ));
-    }
-    plain(&reply.answer.headers, &request.what)?;
-    if let (Some(digest), Selector::Tag(_)) = (declared_digest(&reply.answer.headers), selector) {
-        verify::expect(&digest, &bytes).map_err(|error| {
-            error
-                .making(format!("cannot {}: it is not what the registry says that it is", request.what))
-                .with(|context| context.url = Some(SafeUrl::from(reply.url.clone())))
-        })?;
-    }
     let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(RawManifest::new(media_type, bytes))
+    let raw = RawManifest::new(media_type, bytes);
+    judge(&reply.answer.headers, reply.answer.status.as_u16(), selector, &raw)
+        .map_err(|error| reply.failed(&request, error))?;
+    Ok(raw)
+}
+
+/// Says whether an answer is a document, and the one that its registry says it is.
+fn judge(headers: &HeaderMap, status: u16, selector: &Selector, raw: &RawManifest) -> Result<()> {
+    if status != 200 {
+        return Err(Error::new(ErrorKind::Mismatch, format!("the answer {status} holds no document")));
+    }
+    plain(headers)?;
+    // Before the digest: that of a signed manifest of schema 1 is not that of its bytes.
+    raw.check_supported()
+        .map_err(|cause| Error::new(ErrorKind::Unsupported, "the manifest cannot be used").caused_by(cause))?;
+    // A digest that was asked for decides alone.
+    if let (Selector::Tag(_), Some(digest)) = (selector, declared_digest(headers)?) {
+        verify::expect(&digest, &raw.bytes)
+            .map_err(|error| error.making("it is not what the registry says that it is"))?;
+    }
+    Ok(())
 }
 
 /// Refuses content that was encoded although nobody asked for it: its digest is that of something else.
-pub(super) fn plain(headers: &HeaderMap, what: &str) -> Result<()> {
-    let encodings = headers.get_all(CONTENT_ENCODING).iter();
-    match encodings.map(|value| value.to_str().unwrap_or("?")).find(|value| !value.eq_ignore_ascii_case("identity")) {
-        None => Ok(()),
-        Some(_) => Err(Error::new(
-            ErrorKind::PeerMisbehaved,
-            format!("cannot {what}: the answer is compressed, which nobody asked for"),
-        )),
+pub(super) fn plain(headers: &HeaderMap) -> Result<()> {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?").trim());
+    if encodings.all(|value| value.is_empty() || value.eq_ignore_ascii_case("identity")) {
+        return Ok(());
     }
+    Err(Error::new(ErrorKind::PeerMisbehaved, "the answer is compressed, which nobody asked for"))
 }
 
 /// Returns the digest that the registry gives for the document it sent.
-fn declared_digest(headers: &HeaderMap) -> Option<Digest> {
-    // A digest by an algorithm that is not known here says nothing.
-    headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
+///
+/// # Errors
+///
+/// [`ErrorKind::PeerMisbehaved`] for what is no digest, and for two that differ.
+fn declared_digest(headers: &HeaderMap) -> Result<Option<Digest>> {
+    let misbehaved = |text| Error::new(ErrorKind::PeerMisbehaved, text);
+    let mut declared = None;
+    for value in headers.get_all("docker-content-digest") {
+        let parsed = value.to_str().unwrap_or_default().parse::<Digest>();
+        let digest = match parsed {
+            Ok(digest) => digest,
+            // A digest by an algorithm that is not known here says nothing.
+            Err(DigestError::UnknownAlgorithm) => continue,
+            Err(error) => {
+                return Err(misbehaved("the digest that the registry gives is none").caused_by(error));
+            }
+        };
+        if declared.replace(digest.clone()).is_some_and(|earlier| earlier != digest) {
+            return Err(misbehaved("the registry gives two digests that differ"));
+        }
+    }
+    Ok(declared)
 }
 
 /// Names tags that are nearly the one that does not exist; best effort.

@@ -11,10 +11,13 @@ mod journey;
 mod listing;
 mod login;
 mod manifest;
+mod pause;
 mod refusal;
 mod remote;
 mod request;
 mod shared;
+mod token;
+mod travel;
 
 pub use remote::Remote;
 pub use shared::Registries;

@@ -1,11 +1,19 @@
 //! What a final answer or failure means to the caller.
 
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use url::Url;
 
+use crate::auth::{Secret, secret};
 use crate::error::{Advice, Error, ErrorKind};
-use crate::spec::api_error::ApiError;
+use crate::spec::api_error::{self, ApiError};
+use crate::spec::safe_url::SafeUrl;
+use crate::spec::text::sanitise;
 use crate::transport::address::Peril;
 use crate::transport::{Failure, FailureKind, TlsFault};
+
+/// So much of a page or a line is shown.
+const MAX_LINE: usize = 200;
 
 /// Returns the kind of error that a status is.
 pub(super) fn kind(status: StatusCode) -> ErrorKind {
@@ -22,15 +30,56 @@ pub(super) fn kind(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// Says in words what a status means, with the registry's own words where it has some.
-pub(super) fn words(status: StatusCode, errors: &[ApiError]) -> String {
-    let reason = status.canonical_reason().map(str::to_lowercase);
-    let mut text = reason.map_or_else(|| status.as_u16().to_string(), |reason| format!("{} {reason}", status.as_u16()));
-    for error in errors.iter().take(3) {
-        text.push_str("; ");
-        text.push_str(&error.to_string());
+/// What a server said with a refusal.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Said {
+    /// The errors of its document, if it sent one.
+    pub(super) errors: Vec<ApiError>,
+    /// What it sent instead: a page or a line, without what would steer a terminal.
+    pub(super) page: String,
+}
+
+/// Reads what came with a refusal; what the server learnt from us does not come back.
+pub(super) fn read(headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Said {
+    let text = secret::blot(&String::from_utf8_lossy(body), secrets);
+    let errors = api_error::parse(text.as_bytes());
+    if !errors.is_empty() {
+        return Said { errors, page: String::new() };
     }
-    text
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let line = match content_type.split(';').next().unwrap_or_default().trim() {
+        "text/html" => title(&text),
+        // Go's servers say what went wrong below HTTP without a type.
+        "text/plain" | "" => text.lines().map(str::trim).find(|line| !line.is_empty()),
+        _ => None,
+    };
+    Said { errors, page: line.map(|line| sanitise(line).chars().take(MAX_LINE).collect()).unwrap_or_default() }
+}
+
+/// Returns the title of a web page: all of it that says anything.
+fn title(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("<title>")?;
+    Some(rest.split_once("</title>")?.0.trim())
+}
+
+impl Said {
+    /// Says in words what a status means, with the server's own words where it has some.
+    pub(super) fn words(&self, status: StatusCode) -> String {
+        let code = status.as_u16().to_string();
+        let reason = status.canonical_reason().unwrap_or_default().to_lowercase();
+        let mut text = format!("{code} {reason}").trim_end().to_owned();
+        for error in self.errors.iter().take(3) {
+            text.push_str("; ");
+            text.push_str(&error.to_string());
+        }
+        // Most pages only repeat the status.
+        let own = self.page.trim_start_matches(code.as_str()).trim();
+        if !own.is_empty() && !own.eq_ignore_ascii_case(&reason) {
+            text.push_str("; ");
+            text.push_str(own);
+        }
+        text
+    }
 }
 
 /// Returns the kind of error that a failed exchange is.
@@ -65,13 +114,14 @@ pub(super) fn failure_advice(failure: &Failure, host: &str, scheme: &str) -> Opt
 }
 
 /// Returns what would help against a 400 with this page: some servers say in words what went wrong below HTTP.
-pub(super) fn page_advice(page: &str, scheme: &str) -> Option<Advice> {
+pub(super) fn page_advice(status: StatusCode, page: &str, url: &Url) -> Option<Advice> {
     // Go and nginx.
     let tls = ["HTTP request to an HTTPS server", "plain HTTP request was sent"];
     // nginx, whose page is all that it says about the certificate.
     let certificate = ["No required SSL certificate was sent", "SSL certificate error"];
     let says = |words: [&str; 2]| words.iter().any(|words| page.contains(words));
-    match scheme {
+    match url.scheme() {
+        _ if status != StatusCode::BAD_REQUEST => None,
         "http" if says(tls) => Some(Advice::SpeakTls),
         "https" if says(certificate) => Some(Advice::ShowCertificate),
         _ => None,
@@ -79,8 +129,9 @@ pub(super) fn page_advice(page: &str, scheme: &str) -> Option<Advice> {
 }
 
 /// Wraps a failed exchange in what was asked for.
-pub(super) fn failed(failure: Failure, asked: &str, host: &str, scheme: &str) -> Error {
-    let advice = failure_advice(&failure, host, scheme);
+pub(super) fn failed(failure: Failure, asked: &str, at: &Url) -> Error {
+    let host = SafeUrl::from(at.clone()).authority();
+    let advice = failure_advice(&failure, &host, at.scheme());
     let error = Error::new(failure_kind(&failure), asked.to_owned()).caused_by(failure);
     match advice {
         Some(advice) => error.advise(advice),
@@ -115,17 +166,41 @@ mod tests {
         }
     }
 
+    fn html() -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap())])
+    }
+
+    #[test]
+    fn the_servers_own_words_are_told_but_not_ours() {
+        let plain = HeaderMap::from_iter([(CONTENT_TYPE, "text/plain".parse().unwrap())]);
+        let secrets = [Secret::new("hunter2!")];
+        for (headers, body, expected) in [
+            (&html(), "<html><title>403 Forbidden</title>", "403 forbidden"),
+            (&html(), "<title>Blocked by\u{202e} policy</title>", "403 forbidden; Blocked by policy"),
+            (&html(), "no title", "403 forbidden"),
+            (&plain, "\n  quota exceeded \nmore", "403 forbidden; quota exceeded"),
+            (&plain, "you sent hunter2! to us", "403 forbidden; you sent *** to us"),
+            (&HeaderMap::new(), "said below HTTP", "403 forbidden; said below HTTP"),
+            (&plain, r#"{"errors":[{"code":"DENIED","message":"not hunter2!"}]}"#, "403 forbidden; DENIED: not ***"),
+        ] {
+            assert_eq!(read(headers, body.as_bytes(), &secrets).words(StatusCode::FORBIDDEN), expected, "{body}");
+        }
+    }
+
     #[test]
     fn pages_that_speak_of_tls_are_understood() {
         for (page, scheme, expected) in [
-            ("Client sent an HTTP request to an HTTPS server.", "http", Some(Advice::SpeakTls)),
+            ("<title>Client sent an HTTP request to an HTTPS server.</title>", "http", Some(Advice::SpeakTls)),
             ("<title>400 The plain HTTP request was sent to HTTPS port</title>", "http", Some(Advice::SpeakTls)),
             ("<title>400 No required SSL certificate was sent</title>", "https", Some(Advice::ShowCertificate)),
             ("<title>400 The SSL certificate error</title>", "https", Some(Advice::ShowCertificate)),
             ("<title>400 No required SSL certificate was sent</title>", "http", None),
             ("bad request", "http", None),
         ] {
-            assert_eq!(page_advice(page, scheme), expected, "{page}");
+            let said = read(&html(), page.as_bytes(), &[]);
+            let url = format!("{scheme}://r.example/").parse().unwrap();
+            assert_eq!(page_advice(StatusCode::BAD_REQUEST, &said.page, &url), expected, "{page}");
+            assert_eq!(page_advice(StatusCode::FORBIDDEN, &said.page, &url), None, "{page}");
         }
     }
 

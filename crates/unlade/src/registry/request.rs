@@ -3,8 +3,10 @@
 use http::header::{ACCEPT, ACCEPT_ENCODING, RANGE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::error::Error;
 use crate::observe::Observer;
 use crate::retry::{Budget, Effort};
+use crate::spec::safe_url::SafeUrl;
 use crate::transport::Answer;
 
 /// What is asked of a repository: always a GET, which may be made again.
@@ -30,6 +32,17 @@ pub(super) struct Reply {
     pub(super) answer: Answer,
     pub(super) url: url::Url,
     pub(super) effort: Effort,
+}
+
+impl Reply {
+    /// Says that an answer cannot be used.
+    pub(super) fn failed(&self, request: &Request, error: Error) -> Error {
+        error.making(format!("cannot {}", request.what)).with(|context| {
+            context.url = Some(SafeUrl::from(self.url.clone()));
+            context.attempts = self.effort.tries();
+            context.elapsed = Some(self.effort.duration());
+        })
+    }
 }
 
 impl Request {

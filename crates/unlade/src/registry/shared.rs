@@ -17,6 +17,9 @@ use crate::spec::reference::{Registry, Repository};
 use crate::transport::watch::Pace;
 use crate::transport::{Authorities, Identity, Profile, RootLoader, TlsMinimum, Transport, Verification};
 
+/// More hosts and warnings than this are not remembered: a hostile registry could make up any number.
+const MAX_KNOWN: usize = 1024;
+
 /// Connections, tokens, credentials and settings, shared by the repositories of a client.
 pub struct Registries {
     pub(super) config: Arc<Config>,
@@ -86,9 +89,16 @@ impl Registries {
         Pace::new(self.config.stall_timeout, self.config.min_rate)
     }
 
-    pub(super) fn host(&self, authority: &str) -> Arc<Host> {
+    /// Returns what is known of the host of a URL.
+    pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+        let name =
+            format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(hosts.entry(authority.to_owned()).or_default())
+        if hosts.len() >= MAX_KNOWN && !hosts.contains_key(&name) {
+            // Those in use are held by whoever uses them.
+            hosts.clear();
+        }
+        Arc::clone(hosts.entry(name).or_default())
     }
 
     /// Finds the credential of a repository; what is wrong with files that do not decide is a warning.
@@ -102,7 +112,12 @@ impl Registries {
 
     /// Tells the observer what the user should know, once.
     pub(super) fn warn(&self, text: String, observer: &dyn Observer) {
-        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.len() >= MAX_KNOWN {
+            warned.clear();
+        }
+        if warned.insert(text.clone()) {
+            drop(warned);
             observer.notice(&Event::Warning { text });
         }
     }
@@ -117,17 +132,17 @@ impl Registries {
         })
     }
 
-    /// Says whether a registry is spoken to in plain http: where that was asked for, and
-    /// on loopback, unless the settings speak of TLS.
+    /// Says whether a registry is spoken to in plain http: where that was asked for, and on loopback.
     fn speaks_plainly(&self, registry: &Registry) -> bool {
+        self.config.plain_http == PlainHttp::Always || self.presumes_plain_http(registry)
+    }
+
+    /// Says whether plain http is our own choice: for a name of this machine, unless the settings speak of TLS.
+    pub(super) fn presumes_plain_http(&self, registry: &Registry) -> bool {
         let speaks_of_tls = !self.config.authorities.is_empty()
             || self.identity.is_some()
             || self.config.tls_verification == TlsVerification::Skip;
-        match self.config.plain_http {
-            PlainHttp::Always => true,
-            PlainHttp::Never => false,
-            PlainHttp::Loopback => registry.is_loopback() && !speaks_of_tls,
-        }
+        self.config.plain_http == PlainHttp::Loopback && registry.is_loopback() && !speaks_of_tls
     }
 }
 

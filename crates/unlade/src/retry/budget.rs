@@ -8,12 +8,12 @@ use super::Policy;
 #[derive(Debug)]
 pub struct Budget {
     policy: Policy,
-    most: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    size: u64,
     failures: u64,
     since_progress: u32,
     fresh_bytes: u64,
@@ -22,11 +22,16 @@ struct State {
 impl Budget {
     /// Makes a full budget for content of so many bytes.
     ///
-    /// In all, 10 failures and one for each MiB are allowed (more only if the policy
-    /// allows more in a row); without a known size, 10.
+    /// In all, 10 tries and one for each MiB are allowed (more only if the policy
+    /// allows more in a row); as long as the size is not known, 10.
     pub fn new(policy: Policy, size: Option<u64>) -> Self {
-        let most = u64::from(policy.retries).max(10 + size.unwrap_or(0) / policy.progress.max(1));
-        Self { policy, most, state: Mutex::default() }
+        let state = State { size: size.unwrap_or(0), ..State::default() };
+        Self { policy, state: Mutex::new(state) }
+    }
+
+    /// Takes note of a size that became known on the way.
+    pub fn learn_size(&self, size: u64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).size = size;
     }
 
     /// Returns the policy it was made with.
@@ -47,7 +52,9 @@ impl Budget {
     /// Notes a failure; returns which retry without progress it calls for, or `None` if there is none left.
     pub fn spend(&self) -> Option<u32> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.since_progress >= self.policy.retries || state.failures >= self.most {
+        // The first try is none that a failure called for.
+        let most = u64::from(self.policy.retries).max(9 + state.size / self.policy.progress.max(1));
+        if state.since_progress >= self.policy.retries || state.failures >= most {
             return None;
         }
         state.failures += 1;
@@ -94,6 +101,18 @@ mod tests {
             failures += 1;
             budget.progress(1 << 20);
         }
-        assert_eq!(failures, 13);
+        assert_eq!(failures, 12);
+    }
+
+    #[test]
+    fn a_size_that_becomes_known_counts() {
+        let budget = Budget::new(Policy::default(), None);
+        budget.learn_size(90 << 20);
+        let mut failures = 0;
+        while budget.spend().is_some() {
+            failures += 1;
+            budget.progress(1 << 20);
+        }
+        assert_eq!(failures, 99);
     }
 }

@@ -65,7 +65,39 @@ pub(super) fn retry_after_at(value: &str, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_patience_or_cap_and_none_shorter_than_asked(
+            status: u16,
+            asked in proptest::option::of(0_u64..1000),
+            retry in proptest::option::of(1_u32..200),
+            dice in 0.0..1.0,
+        ) {
+            let policy = Policy::default();
+            let asked = asked.map(Duration::from_secs);
+            match judge(Outcome::Status(status, asked), retry, &policy, dice) {
+                Verdict::Again(wait) => {
+                    prop_assert!(retry.is_some() && is_transient(status));
+                    prop_assert!(wait <= policy.patience.max(policy.cap) && asked.is_none_or(|asked| wait >= asked));
+                }
+                Verdict::GiveUp => prop_assert!(retry.is_none() || !is_transient(status)),
+                Verdict::TooLong(wait) => prop_assert!(Some(wait) == asked && wait > policy.patience),
+            }
+        }
+
+        #[test]
+        fn a_retry_after_of_any_text_is_a_wait_or_nothing(text in r"\PC{0,30}|[0-9]{1,40}", ahead in 0_u64..10_000_000) {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+            retry_after_at(&text, now);
+            let date = httpdate::fmt_http_date(now + Duration::from_secs(ahead));
+            prop_assert_eq!(retry_after_at(&date, now), Some(Duration::from_secs(ahead)));
+            prop_assert_eq!(retry_after_at(&ahead.to_string(), now), Some(Duration::from_secs(ahead)));
+        }
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -17,24 +17,29 @@ impl Environment {
     /// in the runtime and the configuration folder, `DOCKER_AUTH_CONFIG` (a document, not
     /// a file), and docker's `config.json` in `DOCKER_CONFIG` or the home folder.
     ///
-    /// Of all that are named, a file that does not exist is an error only if the option names it.
+    /// A file that does not exist is an error later only if the option names it, and a warning if the variable does.
     pub fn auth_files(&self, option: Option<&Path>) -> Vec<AuthFileSource> {
         let mut found = Vec::new();
         if let Some(path) = option {
             found.push(AuthFileSource::new(path.display().to_string(), read(path), NamedBy::User));
         }
         if let Some(path) = self.variable("REGISTRY_AUTH_FILE") {
-            found.extend(discover(Path::new(path), NamedBy::User));
+            let path = Path::new(path);
+            let content = read(path);
+            // It need not exist before the first login, but whoever named it should know.
+            let missing = content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+            let named_by = if missing { NamedBy::Discovered } else { NamedBy::User };
+            found.push(AuthFileSource::new(path.display().to_string(), content, named_by));
         }
         for path in self.containers_files() {
-            found.extend(discover(&path, NamedBy::Discovered));
+            found.extend(discover(&path));
         }
         if let Some(document) = self.variable("DOCKER_AUTH_CONFIG") {
             let bytes = document.as_encoded_bytes().to_vec();
             found.push(AuthFileSource::new("DOCKER_AUTH_CONFIG".to_owned(), Ok(bytes), NamedBy::User));
         }
         if let Some(folder) = self.docker_folder() {
-            found.extend(discover(&folder.join("config.json"), NamedBy::Discovered));
+            found.extend(discover(&folder.join("config.json")));
         }
         found
     }
@@ -53,10 +58,10 @@ impl Environment {
     }
 }
 
-fn discover(path: &Path, named_by: NamedBy) -> Option<AuthFileSource> {
+fn discover(path: &Path) -> Option<AuthFileSource> {
     let content = read(path);
     let missing = content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
-    (!missing).then(|| AuthFileSource::new(path.display().to_string(), content, named_by))
+    (!missing).then(|| AuthFileSource::new(path.display().to_string(), content, NamedBy::Discovered))
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {

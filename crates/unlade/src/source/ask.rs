@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Blind, Observer};
 use crate::retry::{Budget, Policy};
+use crate::spec::digest::Digest;
 
 /// The name of a place that bytes came from, such as a mirror of a registry.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +62,19 @@ impl Ask {
     pub fn window(mut self, window: Range<u64>) -> Self {
         self.window = window;
         self
+    }
+
+    /// Checks that the one endpoint that has a blob may be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] if it is to be avoided.
+    pub fn allow(&self, only: &EndpointId, blob: &Digest) -> Result<()> {
+        if self.avoid.contains(only) {
+            let message = format!("{blob} is to be had from {only} alone, which is to be avoided");
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,10 @@ pub trait Catalog: Source {
     async fn resolve(&self, selector: &Selector) -> Result<Descriptor>;
 
     /// Lists the tags in the source's order; pages are fetched as the stream is read.
-    fn tags(&self) -> BoxStream<'_, Result<String>>;
+    ///
+    /// With `after`, those that follow this tag alone; what follows a tag that is not
+    /// there is up to the source, and may be [`NotFound`](crate::ErrorKind::NotFound).
+    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>>;
 
     /// Lists the manifests whose `subject` is the given one, of one artifact type if it is named.
     fn referrers<'a>(

@@ -8,6 +8,7 @@ use crate::spec::digest::{Algorithm, Digest};
 use crate::spec::manifest::{Manifest, RawManifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
+use crate::spec::text::sanitise;
 use crate::verify;
 
 /// A manifest as received, with the digest that was computed from its bytes.
@@ -54,8 +55,18 @@ impl Document {
     pub fn parse(&self) -> Result<Manifest> {
         Manifest::parse(&self.raw).map_err(|cause| {
             let kind = if cause.is_unsupported() { ErrorKind::Unsupported } else { ErrorKind::Malformed };
-            Error::new(kind, format!("the manifest {} cannot be used", self.digest)).caused_by(cause)
+            Error::new(kind, format!("the manifest {} cannot be used{}", self.digest, self.stranger())).caused_by(cause)
         })
+    }
+
+    /// Says as what the document came, if that is nothing that a manifest comes as: the web page of a proxy, say.
+    fn stranger(&self) -> String {
+        let plausible = |media_type: &&MediaType| {
+            media_type.suffix() == Some("json")
+                || ["", "application/json", "application/octet-stream", "text/plain"].iter().any(|is| media_type.is(is))
+        };
+        let media_type = self.raw.media_type.as_ref().filter(|media_type| !plausible(media_type));
+        media_type.map_or_else(String::new, |media_type| format!(": it came as {}", sanitise(media_type.as_str())))
     }
 
     /// Describes the document: media type, digest and size.
@@ -96,9 +107,25 @@ impl fmt::Debug for Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::media_type::OCI_MANIFEST;
 
     fn document(json: &str) -> Document {
         Document::verify(RawManifest::new(None, json.to_owned()), &Selector::Only).unwrap()
+    }
+
+    #[test]
+    fn what_came_as_something_else_says_so() {
+        let page = |media_type: Option<&str>| {
+            let media_type = media_type.map(|text| text.parse().unwrap());
+            let raw = RawManifest::new(media_type, "<html>");
+            Document::verify(raw, &Selector::Only).unwrap().parse().unwrap_err().to_string()
+        };
+        assert!(
+            page(Some("text/html; charset=utf-8")).ends_with(" cannot be used: it came as text/html; charset=utf-8")
+        );
+        for plausible in [None, Some(OCI_MANIFEST), Some("application/json"), Some("text/plain")] {
+            assert!(page(plausible).ends_with(" cannot be used"), "{plausible:?}");
+        }
     }
 
     fn manifest(extra: &str, subject: &Digest) -> Document {

@@ -39,8 +39,13 @@ impl Memory {
 
     /// Adds a blob and returns what names it.
     pub fn insert(&self, bytes: impl Into<Bytes>) -> Content {
+        self.insert_by(Algorithm::Sha256, bytes)
+    }
+
+    /// Adds a blob under its digest by an algorithm, and returns what names it.
+    pub fn insert_by(&self, algorithm: Algorithm, bytes: impl Into<Bytes>) -> Content {
         let bytes = bytes.into();
-        let digest = verify::digest_of(Algorithm::Sha256, &bytes);
+        let digest = verify::digest_of(algorithm, &bytes);
         let content = Content { digest: digest.clone(), size: Some(bytes.len() as u64) };
         self.contents().blobs.insert(digest, bytes);
         content
@@ -74,13 +79,15 @@ impl Source for Memory {
         let found = self.contents().blobs.get(&blob.digest).cloned();
         let bytes =
             found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{self} has no blob {}", blob.digest)))?;
+        let origin = EndpointId::new("memory");
+        ask.allow(&origin, &blob.digest)?;
         let total = bytes.len() as u64;
         let window = ask.window.start.min(total)..ask.window.end.min(total);
         let range =
             usize::try_from(window.start).unwrap_or(usize::MAX)..usize::try_from(window.end).unwrap_or(usize::MAX);
         let chunk = if range.is_empty() { Bytes::new() } else { bytes.slice(range) };
         let chunks = stream::once(async move { Ok(chunk) }).boxed();
-        Ok(Body::new(window, Some(total), EndpointId::new("memory"), chunks))
+        Ok(Body::new(window, Some(total), origin, chunks))
     }
 }
 
@@ -90,8 +97,10 @@ impl Catalog for Memory {
         Ok(self.manifest(selector).await?.descriptor())
     }
 
-    fn tags(&self) -> BoxStream<'_, Result<String>> {
-        let tags: Vec<_> = self.contents().tags.keys().cloned().map(Ok).collect();
+    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+        let contents = self.contents();
+        let following = contents.tags.keys().filter(|tag| after.is_none_or(|after| tag.as_str() > after));
+        let tags: Vec<_> = following.cloned().map(Ok).collect();
         stream::iter(tags).boxed()
     }
 

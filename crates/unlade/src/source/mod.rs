@@ -44,6 +44,10 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
     /// Opens a window of a blob; the bytes may be anything, and may end anywhere.
     ///
     /// The body says where it begins: a place that cannot begin where it was asked
-    /// to begins earlier, and never later.
+    /// to begins earlier, and never later. Of a window that is empty, or lies behind
+    /// the blob's end, no byte is wanted: whether the blob is there need not be found out.
+    ///
+    /// A place of which all endpoints are to be avoided is
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body>;
 }

@@ -121,5 +121,19 @@ mod tests {
         fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             parse(&body);
         }
+
+        #[test]
+        fn what_is_read_is_plain_and_short(
+            key in "errors|error|code|message|details",
+            text in r#""(\PC|\\n|\\u001b|\\u202e){0,700}"|null|7|\{"a":"\\u009b"\}"#,
+        ) {
+            let body = format!(r#"{{"{key}":[{{"code":{text},"message":{text},"detail":{text}}}],"error":{text},"code":{text}}}"#);
+            for error in parse(body.as_bytes()) {
+                for part in [Some(&error.code), Some(&error.message), error.detail.as_ref()].into_iter().flatten() {
+                    prop_assert!(crate::spec::text::is_plain(part), "{:?}", part);
+                    prop_assert!(part.chars().count() <= MAX_TEXT);
+                }
+            }
+        }
     }
 }

@@ -132,5 +132,16 @@ mod tests {
                 prop_assert!(range.first <= range.last);
             }
         }
+
+        #[test]
+        fn a_range_that_makes_sense_is_read_and_no_other(first: u64, last: u64, total: Option<u64>) {
+            let shown = total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+            let expected = if first <= last && total.is_none_or(|total| last < total) {
+                Ok(ContentRange { first, last, total })
+            } else {
+                Err(RangeError::Contradictory)
+            };
+            prop_assert_eq!(ContentRange::parse(&format!("bytes {first}-{last}/{shown}")), expected);
+        }
     }
 }

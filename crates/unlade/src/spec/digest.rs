@@ -197,9 +197,22 @@ mod tests {
         }
 
         #[test]
-        fn bytes_and_text_round_trip(hash in proptest::collection::vec(any::<u8>(), 32)) {
-            let digest = Digest::from_bytes(Algorithm::Sha256, &hash).unwrap();
-            prop_assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+        fn bytes_and_text_round_trip(hash in proptest::collection::vec(any::<u8>(), 64)) {
+            for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
+                let digest = Digest::from_bytes(algorithm, &hash[..algorithm.size()]).unwrap();
+                prop_assert_eq!(digest.algorithm(), algorithm);
+                let read: Digest = serde_json::from_str(&serde_json::to_string(&digest).unwrap()).unwrap();
+                prop_assert_eq!(&read, &digest);
+                prop_assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+            }
+        }
+
+        #[test]
+        fn what_is_read_is_written_as_it_was(text in "(sha(256|384|512)|[a-z0-9]{0,7}):?([a-f0-9]{64}|[a-f0-9]{96}|[a-fG0-9]{128})") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert!(digest.hex().bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
+                prop_assert_eq!(digest.to_string(), text);
+            }
         }
     }
 }

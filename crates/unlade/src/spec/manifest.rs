@@ -27,6 +27,20 @@ impl RawManifest {
     pub fn new(media_type: Option<MediaType>, bytes: impl Into<Bytes>) -> Self {
         Self { media_type, bytes: bytes.into() }
     }
+
+    /// Refuses a document of a form that is not handled, before its digest is looked at: that of a signed manifest of
+    /// schema 1 is not the digest of its bytes.
+    ///
+    /// # Errors
+    ///
+    /// A [`ManifestError`] for which [`is_unsupported`](ManifestError::is_unsupported) holds; other faults are left to
+    /// [`Manifest::parse`].
+    pub fn check_supported(&self) -> Result<(), ManifestError> {
+        match shape::recognise(self) {
+            Err(error) if error.is_unsupported() => Err(error),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A manifest as read.

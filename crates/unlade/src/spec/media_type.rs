@@ -183,5 +183,24 @@ mod tests {
                 media_type.parameter(&name);
             }
         }
+
+        #[test]
+        fn what_is_read_is_written_as_it_was(text in r#"[a-zA-Z/+;="\\ é.-]{0,40}"#) {
+            let media_type: MediaType = text.parse().unwrap();
+            prop_assert_eq!(media_type.as_str(), &text);
+            let read: MediaType = serde_json::from_str(&serde_json::to_string(&media_type).unwrap()).unwrap();
+            prop_assert_eq!(&read, &media_type);
+            prop_assert!(media_type.is(&media_type.essence()));
+            prop_assert_eq!(media_type.to_string(), text);
+        }
+
+        #[test]
+        fn a_parameter_is_found_whatever_stands_in_it(value in r#"[a-z;="\\ /é]{0,12}"#, other in "[a-z]{1,5}") {
+            let quoted = value.replace('\\', r"\\").replace('"', "\\\"");
+            let media_type: MediaType = format!(r#"a/b; x-{other}=1 ;Wanted="{quoted}"; y=2"#).parse().unwrap();
+            prop_assert_eq!(media_type.parameter("wanted"), Some(value));
+            prop_assert_eq!(media_type.parameter("y"), Some("2".to_owned()));
+            prop_assert_eq!(media_type.essence(), "a/b");
+        }
     }
 }

@@ -157,6 +157,8 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn platform(os: &str, architecture: &str, variant: &str) -> Platform {
@@ -194,6 +196,25 @@ mod tests {
         let platform: Platform = serde_json::from_str(text).unwrap();
         assert_eq!(platform.os_version, "10.0");
         assert_eq!(serde_json::to_value(&platform).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_asked_for_is_written_as_it_was(text in "[a-z0-9._-]{0,6}(/[a-z0-9._-]{0,6}){0,3}") {
+            if let Ok(asked) = text.parse::<PlatformSpec>() {
+                prop_assert_eq!(asked.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn a_platform_is_what_its_own_name_asks_for(os in "[a-z]{1,5}", architecture in "[a-z0-9]{1,6}", variant in "(v[0-9])?") {
+            let named = platform(&os, &architecture, &variant);
+            let asked: PlatformSpec = named.to_string().parse().unwrap();
+            prop_assert!(asked.matches(&named));
+            let (longer, other) = (format!("{os}x"), format!("{architecture}x"));
+            prop_assert!(!asked.matches(&platform(&longer, &architecture, &variant)));
+            prop_assert!(!asked.matches(&platform(&os, &other, &variant)));
+        }
     }
 
     #[test]

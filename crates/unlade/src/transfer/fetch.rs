@@ -138,6 +138,7 @@ impl Fetch {
         })?;
         if let Some(size) = self.size {
             self.terms.progress.set_total(size);
+            self.terms.budget.learn_size(size);
         }
         if self.position > 0 {
             self.terms.progress.add_resumed(self.position - surplus);

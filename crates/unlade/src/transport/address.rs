@@ -21,6 +21,8 @@ pub enum AddressClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peril {
+    /// It is not this machine, although its name says so.
+    Elsewhere,
     /// It is on the local link.
     LinkLocal,
     /// It is this machine.
@@ -38,6 +40,7 @@ pub enum Peril {
 impl fmt::Display for Peril {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Elsewhere => "not this machine, although its name says so",
             Self::LinkLocal => "a link-local address",
             Self::Loopback => "a loopback address",
             Self::Metadata => "the address of a metadata service",
@@ -54,6 +57,14 @@ pub fn classify(address: IpAddr) -> AddressClass {
     match address {
         IpAddr::V4(address) => classify_v4(address),
         IpAddr::V6(address) => embedded(address).map_or_else(|| classify_v6(address), classify_v4),
+    }
+}
+
+/// Returns the IPv4 address that decides about an IPv6 one, or the address itself.
+pub(super) fn inner(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(outer) => embedded(outer).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
     }
 }
 

@@ -71,6 +71,16 @@ pub enum TlsFault {
     UnknownIssuer,
 }
 
+impl FailureKind {
+    /// Says what a failure is on a connection that had come about: there, TLS that cannot be read is damage.
+    fn established(self) -> Self {
+        match self {
+            Self::PlainText | Self::Tls(TlsFault::Other) => Self::Broken,
+            other => other,
+        }
+    }
+}
+
 impl Failure {
     /// Makes a failure without a deeper cause.
     pub fn new(kind: FailureKind) -> Self {
@@ -106,7 +116,10 @@ impl Failure {
     pub(super) fn from_reqwest(error: reqwest::Error, phase: Phase) -> Self {
         // The error prints its URL, which may be signed.
         let error = error.without_url();
-        let kind = deepest(&error).unwrap_or(match phase {
+        // Once there was an answer, whatever else comes over its connection is a break of it.
+        let established = phase == Phase::Body || !error.is_connect();
+        let found = deepest(&error).map(|kind| if established { kind.established() } else { kind });
+        let kind = found.unwrap_or(match phase {
             Phase::Head if error.is_timeout() && error.is_connect() => FailureKind::ConnectTimeout,
             _ if error.is_timeout() => FailureKind::ConnectTimeout,
             Phase::Head if error.is_connect() => FailureKind::Unreachable,
@@ -212,6 +225,11 @@ fn from_rustls(error: &rustls::Error) -> FailureKind {
         rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
             TlsFault::ProtocolVersion
         }
+        // Damage on the way, or a server that fails: neither says anything about who it is.
+        rustls::Error::DecryptError
+        | rustls::Error::AlertReceived(AlertDescription::InternalError | AlertDescription::BadRecordMac) => {
+            return FailureKind::Broken;
+        }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
             TlsFault::ClientCertificateRequired
         }
@@ -225,7 +243,7 @@ impl fmt::Display for Failure {
             FailureKind::Broken => "the connection broke",
             FailureKind::ConnectTimeout => "no connection came about in time",
             FailureKind::ForbiddenAddress(address, peril) => {
-                return write!(f, "{address} is {peril}, where servers may not lead");
+                return write!(f, "no connection is made to {address}: it is {peril}");
             }
             FailureKind::HeadersTooLarge => "the head of the answer is too large",
             FailureKind::NotHttp => "the answer is not HTTP",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::address::{AddressClass, Peril, classify};
+use super::address::{AddressClass, Peril, classify, inner};
 
 /// Which addresses may be connected to; part of a connection's profile.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -18,6 +18,8 @@ pub enum AddressGuard {
     /// All: the user named the host.
     #[default]
     Open,
+    /// Those of this machine: its name is the only reason for speaking plain http.
+    ThisMachine,
 }
 
 /// The bounds for what a server names.
@@ -100,7 +102,7 @@ impl Bounds {
             AddressClass::Loopback => Err(Peril::Loopback),
             AddressClass::Private if self.home == AddressClass::Private => Ok(()),
             AddressClass::Private if self.exemption == Exemption::ProvenName => Ok(()),
-            AddressClass::Private if self.allow.iter().any(|net| net.contains(&address)) => Ok(()),
+            AddressClass::Private if self.allow.iter().any(|net| net.contains(&inner(address))) => Ok(()),
             AddressClass::Private => Err(Peril::Private),
         }
     }
@@ -116,6 +118,8 @@ impl AddressGuard {
         match self {
             Self::Named(bounds) => bounds.permits(address),
             Self::Open => Ok(()),
+            Self::ThisMachine if classify(address) == AddressClass::Loopback => Ok(()),
+            Self::ThisMachine => Err(Peril::Elsewhere),
         }
     }
 }
@@ -128,6 +132,19 @@ impl AddressGuard {
 ///
 /// A [`UrlRefusal`].
 pub fn check(url: &Url, from: &Url, bounds: &Bounds) -> Result<(), UrlRefusal> {
+    check_form(url, from)?;
+    let Some(address) = literal(url)? else { return Ok(()) };
+    // The exemption is for names alone.
+    let bounds = bounds.clone().exempt(Exemption::None);
+    bounds.permits(address).map_err(|peril| UrlRefusal::Address(address, peril))
+}
+
+/// Checks everything but the address: all that there is to check where the user named the host.
+///
+/// # Errors
+///
+/// A [`UrlRefusal`].
+pub fn check_form(url: &Url, from: &Url) -> Result<(), UrlRefusal> {
     match (from.scheme(), url.scheme()) {
         (_, "https") | ("http", "http") => {}
         ("https", "http") => return Err(UrlRefusal::Downgrade),
@@ -136,10 +153,7 @@ pub fn check(url: &Url, from: &Url, bounds: &Bounds) -> Result<(), UrlRefusal> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlRefusal::UserInfo);
     }
-    let Some(address) = literal(url)? else { return Ok(()) };
-    // The exemption is for names alone.
-    let bounds = bounds.clone().exempt(Exemption::None);
-    bounds.permits(address).map_err(|peril| UrlRefusal::Address(address, peril))
+    Ok(())
 }
 
 /// Returns the address that a URL names without a resolver.
@@ -206,6 +220,19 @@ mod tests {
 
     fn refused(address: &str, peril: Peril) -> UrlRefusal {
         UrlRefusal::Address(address.parse().unwrap(), peril)
+    }
+
+    #[test]
+    fn a_name_of_this_machine_leads_nowhere_else() {
+        assert_eq!(AddressGuard::ThisMachine.permits([127, 0, 0, 9].into()), Ok(()));
+        assert_eq!(AddressGuard::ThisMachine.permits([8, 8, 8, 8].into()), Err(Peril::Elsewhere));
+    }
+
+    #[test]
+    fn a_network_holds_its_mapped_addresses_too() {
+        let bounds = bounds(AddressClass::Public, &["10.0.0.0/8"]);
+        assert_eq!(bounds.permits("::ffff:10.1.2.3".parse().unwrap()), Ok(()));
+        assert_eq!(bounds.permits("::ffff:192.168.1.1".parse().unwrap()), Err(Peril::Private));
     }
 
     #[test]

@@ -91,6 +91,10 @@ impl Transport for Pool {
             Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
             _ => None,
         };
+        if !url.username().is_empty() || url.password().is_some() {
+            // The HTTP library would make a login of it.
+            return Err(Failure::caused_by(FailureKind::Other, "a URL with a login in it is not asked"));
+        }
         if let Some(address) = literal {
             let forbidden = |peril| Failure::new(FailureKind::ForbiddenAddress(address, peril));
             profile.guard().permits(address).map_err(forbidden)?;
@@ -101,7 +105,8 @@ impl Transport for Pool {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let sent = tokio::time::timeout(response_timeout, request.send()).await;
+        // Connecting has its own limit, and does not count against the answer's.
+        let sent = tokio::time::timeout(connect_timeout.saturating_add(response_timeout), request.send()).await;
         let response = sent
             .map_err(|_| Failure::new(FailureKind::ResponseTimeout))?
             .map_err(|error| Failure::from_reqwest(error, Phase::Head))?;

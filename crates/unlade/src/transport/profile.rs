@@ -4,8 +4,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore};
 
 use super::guard::AddressGuard;
 use crate::error::{Error, ErrorKind, Result};
@@ -138,7 +141,15 @@ impl Authorities {
     pub fn new<'a>(system: Arc<dyn RootLoader>, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self> {
         let mut extra = Vec::new();
         for (name, text) in files {
-            extra.extend(certificates(name, text)?);
+            let found = certificates(name, text)?;
+            let mut store = RootCertStore::empty();
+            for certificate in &found {
+                store.add(certificate.clone()).map_err(|error| {
+                    let text = format!("{name} holds a certificate that cannot be read");
+                    Error::new(ErrorKind::InvalidInput, text).caused_by(error)
+                })?;
+            }
+            extra.extend(found);
         }
         Ok(Self { system, extra: extra.into() })
     }
@@ -165,23 +176,24 @@ impl Identity {
             // The cause is left out: it may quote the file.
             Error::new(ErrorKind::InvalidInput, format!("{} holds no private key in PEM", key.0))
         })?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        rustls::sign::CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider).map_err(|error| {
-            Error::new(
+        let identity = Self(Arc::new(IdentityParts { chain, key: secret }));
+        let certified = identity.certified(&rustls::crypto::aws_lc_rs::default_provider()).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, format!("the key in {} cannot be used", key.0)).caused_by(error)
+        })?;
+        match certified.keys_match() {
+            Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!("the key in {} does not fit the certificate in {}", key.0, certificate.0),
-            )
-            .caused_by(error)
-        })?;
-        Ok(Self(Arc::new(IdentityParts { chain, key: secret })))
+            )),
+            // A certificate of X.509's first version is not read here; servers read it.
+            _ => Ok(identity),
+        }
     }
 
-    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
-        self.0.chain.clone()
-    }
-
-    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
-        self.0.key.clone_key()
+    /// Puts certificate and key together for handshakes.
+    pub(super) fn certified(&self, provider: &CryptoProvider) -> Result<CertifiedKey, rustls::Error> {
+        let key = provider.key_provider.load_private_key(self.0.key.clone_key())?;
+        Ok(CertifiedKey::new(self.0.chain.clone(), key))
     }
 }
 

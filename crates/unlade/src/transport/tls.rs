@@ -7,6 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -35,13 +36,14 @@ pub(super) fn config(profile: &Profile, speech: Speech) -> Result<ClientConfig, 
         TlsMinimum::Tls13 => &[&TLS13],
     };
     let fault = |error: Error| Failure::caused_by(FailureKind::Tls(TlsFault::Other), error);
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(fault)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
     let mut config = match profile.identity() {
-        Some(identity) => builder.with_client_auth_cert(identity.chain(), identity.key()).map_err(fault)?,
+        Some(identity) => builder
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified(&provider).map_err(fault)?))),
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

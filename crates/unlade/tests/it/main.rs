@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests to us, but not to the lint")]
 
+mod conformance;
 mod direction;
 mod house;
+mod places;
 mod sources;

@@ -1,14 +1,19 @@
 //! Documents byte for byte, and the forms that Docker's own tools write.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use unlade_testkit::content::digest;
-use unlade_testkit::document::{DOCKER_LIST, DOCKER_MANIFEST, Document, Image, Index, OCI_INDEX, OCI_MANIFEST, TITLE};
+use unlade_testkit::document::{
+    DOCKER_LIST, DOCKER_MANIFEST, Document, Image, Index, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, TITLE,
+};
 use unlade_testkit::layout;
 use unlade_testkit::process::{Outcome, Run};
 use unlade_testkit::real::{DockerRegistry, http_push, skopeo_copy};
 
-use super::{assert_pulls, document, here, image, initrd, ipxe, kernel};
+use super::{assert_pulls, assert_refuses, document, here, image, initrd, ipxe, kernel};
 use crate::common::{folder, unlade};
+
+/// The media type of a layer that skopeo takes as compressed already.
+const PACKED_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 #[track_caller]
 fn ask(verb: &str, reference: &str, options: &[&str]) -> Outcome {
@@ -61,7 +66,7 @@ fn assert_described(reference: &str, options: &[&str], uploaded: &Document) {
 fn packed_image(architecture: &str, payload: bytes::Bytes) -> Document {
     Image::new()
         .platform_config(architecture, "linux")
-        .layer("application/vnd.oci.image.layer.v1.tar+gzip", payload)
+        .layer(PACKED_LAYER, payload)
         .annotate_layer(TITLE, "initrd.gz")
         .build()
 }
@@ -76,8 +81,8 @@ fn what_skopeo_makes_of_an_image_for_docker_comes_through() {
     layout::write(source.path(), &[("one", &amd64), ("both", &index.build())]);
     let place = format!("{}/site/docker", registry.host());
     let from = |tag: &str| format!("oci:{}:{tag}", source.path().display());
-    here(skopeo_copy(["--format=v2s2"], &from("one"), &format!("docker://{place}:one")));
-    here(skopeo_copy(["--format=v2s2", "--all"], &from("both"), &format!("docker://{place}:both")));
+    here(skopeo_copy(&["--format=v2s2"], &from("one"), &format!("docker://{place}:one")));
+    here(skopeo_copy(&["--format=v2s2", "--all"], &from("both"), &format!("docker://{place}:both")));
     for (tag, options, media_type) in
         [("one", &[][..], DOCKER_MANIFEST), ("both", &[], DOCKER_LIST), ("both", &["--arch=x86_64"], DOCKER_MANIFEST)]
     {
@@ -107,12 +112,39 @@ fn what_skopeo_makes_of_a_docker_image_for_others_comes_through() {
     );
     let place = format!("{}/site/oci", registry.host());
     let from = |tag: &str| format!("oci:{}:{tag}", source.path().display());
-    here(skopeo_copy(["--format=v2s2"], &from("one"), &format!("docker://{place}:docker")));
-    here(skopeo_copy(["--format=oci"], &format!("docker://{place}:docker"), &format!("docker://{place}:one")));
-    here(skopeo_copy(["--all"], &from("both"), &format!("docker://{place}:both")));
+    here(skopeo_copy(&["--format=v2s2"], &from("one"), &format!("docker://{place}:docker")));
+    here(skopeo_copy(&["--format=oci"], &format!("docker://{place}:docker"), &format!("docker://{place}:one")));
+    here(skopeo_copy(&["--all"], &from("both"), &format!("docker://{place}:both")));
     for (tag, media_type) in [("one", OCI_MANIFEST), ("both", OCI_INDEX)] {
         let described = document(&ask("digest", &format!("{place}:{tag}"), &["--json"]));
         assert_eq!(described["media_type"], media_type);
         assert_pulls(&format!("{place}:{tag}"), &[], &payload);
+    }
+}
+
+#[test]
+fn what_skopeo_makes_of_an_image_for_old_docker_is_refused() {
+    let registry = here(DockerRegistry::with_schema1());
+    let source = folder();
+    let rootfs = json!({ "type": "layers", "diff_ids": [digest(b"unpacked")] });
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "rootfs": rootfs, "history": [{ "created_by": "nobody" }],
+    });
+    let old = Image::new().config(OCI_CONFIG, config.to_string()).layer(PACKED_LAYER, initrd()).build();
+    layout::write(source.path(), &[("old", &old)]);
+    let place = format!("{}/site/old", registry.host());
+    here(skopeo_copy(
+        &["--format=v2s1"],
+        &format!("oci:{}:old", source.path().display()),
+        &format!("docker://{place}:v1"),
+    ));
+    // The registry knows it by the digest of what was signed, which is less than its bytes.
+    let client = registry.client().header("Accept", "application/vnd.docker.distribution.manifest.v1+prettyjws");
+    let stored = client.get("/v2/site/old/manifests/v1").expect("ask the registry");
+    let signed = stored.header("docker-content-digest").expect("the registry names a digest").to_owned();
+    assert_ne!(signed, digest(&stored.body));
+    for reference in [format!("{place}:v1"), format!("{place}@{signed}")] {
+        let refused = assert_refuses(&reference, &[], "Unsupported", 1);
+        assert!(refused["causes"].to_string().contains("schema 1"), "{refused}");
     }
 }

@@ -11,7 +11,8 @@ use super::{assert_pulls, assert_pulls_with, assert_refuses, here, ipxe, write};
 use crate::common::folder;
 
 const USER: &str = "tester";
-const PASSWORD: &str = "correct-horse";
+/// As awkward as passwords are: more colons, a blank, letters that are not ASCII.
+const PASSWORD: &str = "corréct:horse battery";
 const IDENTITY: &str = "identity-canary";
 
 /// A registry that lets one user in, and holds `site/disk:v1`.

@@ -37,8 +37,8 @@ fn real_files_come_through_after_skopeo() {
         // The same by way of skopeo's own folder format.
         let halfway = format!("dir:{}", from_folder.path().join(name).display());
         let target = format!("{}/folder/{name}:v1", registry.host());
-        here(skopeo_copy([], &format!("oci:{}:{name}", from_layout.path().display()), &halfway));
-        here(skopeo_copy(["--preserve-digests"], &halfway, &format!("docker://{target}")));
+        here(skopeo_copy(&[], &format!("oci:{}:{name}", from_layout.path().display()), &halfway));
+        here(skopeo_copy(&["--preserve-digests"], &halfway, &format!("docker://{target}")));
         assert_pulls(&target, &[], document.payload());
     }
 }

@@ -97,11 +97,11 @@ fn a_repository_of_many_tags_is_not_listed() {
     let registry = registry_with(&ipxe());
     let document = Image::titled("disk.img", ipxe());
     let client = registry.client().header("Content-Type", &document.media_type);
-    for number in 0..200 {
+    for number in 0..30 {
         let answer = client.send("PUT", &format!("/v2/site/disk/manifests/build-{number}"), &document.bytes).unwrap();
         assert_eq!(answer.status, 201);
     }
     let nginx = here(Nginx::before(registry.address()).start());
-    assert_pulls(&format!("{}/site/disk:build-150", nginx.host()), &[], &ipxe());
+    assert_pulls(&format!("{}/site/disk:build-15", nginx.host()), &[], &ipxe());
     assert_eq!(nginx.requests().len(), 2);
 }

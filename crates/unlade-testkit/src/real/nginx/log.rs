@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What is logged of a request, as the value of nginx's `log_format`.
-pub(super) const FORMAT: &str = r#"{"method":"$request_method","target":"$request_uri","status":"$status","authorization":"$http_authorization","range":"$http_range","client":"$ssl_client_verify","sent":"$body_bytes_sent"}"#;
+pub(super) const FORMAT: &str = r#"{"method":"$request_method","target":"$request_uri","status":"$status","authorization":"$http_authorization","range":"$http_range","client":"$ssl_client_verify","sent":"$body_bytes_sent","protocol":"$server_protocol"}"#;
 
 /// A request that a real server answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +21,8 @@ pub struct LoggedRequest {
     pub range: Option<String>,
     /// What came of the client's certificate: `SUCCESS`, `FAILED:…`; nothing if there was none.
     pub client_certificate: Option<String>,
+    /// The protocol, such as `HTTP/1.1`.
+    pub protocol: String,
     /// The bytes of the body that were sent.
     pub sent: u64,
 }
@@ -44,6 +46,7 @@ pub(super) fn parse(line: &str) -> LoggedRequest {
         authorization: given("authorization"),
         range: given("range"),
         client_certificate: given("client").filter(|outcome| outcome != "NONE"),
+        protocol: text("protocol"),
         sent: text("sent").parse().expect("nginx logs a number of bytes"),
     }
 }

@@ -1,10 +1,32 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use proptest::prelude::*;
+
 use super::*;
+
+proptest! {
+    #[test]
+    fn whatever_a_token_server_answers_it_is_a_token_or_an_error(
+        token in r#""(hunter2|\PC{0,9}|\\n)"|null|7|\[\]"#,
+        lifetime in r#"-?[0-9]{1,25}|"[0-9a-z ]{0,6}"|null|1e400|1.5"#,
+        issued in r#""[0-9TZ:+-]{0,25}"|null|7"#,
+    ) {
+        let body = format!(r#"{{"token":{token},"expires_in":{lifetime},"issued_at":{issued}}}"#);
+        let now = Instant::now();
+        match Token::read(body.as_bytes(), now, SystemTime::now()) {
+            Ok(token) => {
+                prop_assert!(token.expires_at > now && token.expires_at <= now + MAX_LIFETIME);
+                prop_assert!(token.is_usable(now));
+                http::HeaderValue::from_str(token.authorization().expose()).unwrap();
+            }
+            Err(error) => prop_assert!(!error.chain().join(": ").contains("hunter2")),
+        }
+    }
+}
 
 fn key(credential: Credential) -> TokenKey {
     let realm = "https://auth.example/token?tenant=7".parse().unwrap();
-    TokenKey::new(realm, Some("r.example".to_owned()), Scope::pull("a/b"), Arc::new(credential))
+    TokenKey::new(realm, Some("r.example"), Scope::pull("a/b"), Arc::new(credential))
 }
 
 fn password(password: &str) -> Credential {
@@ -70,6 +92,19 @@ fn token(text: &str, seconds: u64) -> Token {
     Token::from_answer(body.as_bytes()).unwrap()
 }
 
+#[test]
+fn a_realm_brings_no_scope_and_no_account_along() {
+    let named = |realm: &str, service| {
+        let credential = Arc::new(Credential::Anonymous);
+        TokenKey::new(realm.parse().unwrap(), service, Scope::pull("a/b"), credential).call().url.to_string()
+    };
+    let realm = "https://auth.example/token?scope=repository:x/y:push&service=evil&account=root&tenant=7";
+    let scope = "scope=repository%3Aa%2Fb%3Apull";
+    assert_eq!(named(realm, Some("s")), format!("https://auth.example/token?tenant=7&service=s&{scope}"));
+    assert_eq!(named(realm, None), format!("https://auth.example/token?service=evil&tenant=7&{scope}"));
+    assert_eq!(named("https://auth.example/token?scope=x", None), format!("https://auth.example/token?{scope}"));
+}
+
 #[tokio::test]
 async fn one_exchange_serves_all_who_wait() {
     let cache = TokenCache::new();
@@ -83,7 +118,8 @@ async fn one_exchange_serves_all_who_wait() {
         })
     };
     let (one, two, three) = tokio::join!(obtain(), obtain(), obtain());
-    assert_eq!(one.unwrap(), two.unwrap());
+    assert_eq!(one.unwrap().1, Age::Fresh);
+    assert_eq!(two.unwrap().1, Age::Known);
     three.unwrap();
     assert_eq!(exchanges.into_inner(), 1);
 }
@@ -92,7 +128,7 @@ async fn one_exchange_serves_all_who_wait() {
 async fn credentials_do_not_share_tokens() {
     let cache = TokenCache::new();
     for (credential, text) in [(password("one"), "a"), (password("two"), "b"), (Credential::Anonymous, "c")] {
-        let got = cache.obtain(&key(credential), || async { Ok(token(text, 300)) }).await.unwrap();
+        let got = cache.obtain(&key(credential), || async { Ok(token(text, 300)) }).await.unwrap().0;
         assert_eq!(got.authorization().expose(), format!("Bearer {text}"));
     }
 }
@@ -102,18 +138,24 @@ async fn a_token_is_renewed_before_its_end_and_after_a_refusal() {
     let cache = TokenCache::new();
     let key = key(Credential::Anonymous);
     let now = Instant::now();
-    let first = cache.obtain_at(&key, || now, || async { Ok(token("first", 300)) }).await.unwrap();
-    let same =
-        cache.obtain_at(&key, || now + Duration::from_secs(280), || async { Ok(token("second", 300)) }).await.unwrap();
+    let first = cache.obtain_at(&key, || now, || async { Ok(token("first", 300)) }).await.unwrap().0;
+    let same = cache
+        .obtain_at(&key, || now + Duration::from_secs(280), || async { Ok(token("second", 300)) })
+        .await
+        .unwrap()
+        .0;
     assert_eq!(same, first);
-    let renewed =
-        cache.obtain_at(&key, || now + Duration::from_secs(295), || async { Ok(token("second", 300)) }).await.unwrap();
+    let renewed = cache
+        .obtain_at(&key, || now + Duration::from_secs(295), || async { Ok(token("second", 300)) })
+        .await
+        .unwrap()
+        .0;
     assert_ne!(renewed, first);
     cache.forget(&key, &first).await;
-    let kept = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let kept = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap().0;
     assert_eq!(kept, renewed);
     cache.forget(&key, &renewed).await;
-    let third = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap();
+    let third = cache.obtain_at(&key, || now, || async { Ok(token("third", 300)) }).await.unwrap().0;
     assert_ne!(third, renewed);
 }
 

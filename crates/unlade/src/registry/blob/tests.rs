@@ -27,6 +27,24 @@ fn ranges_are_exact_and_closed_where_the_size_is_known() {
 }
 
 #[test]
+fn a_window_without_a_byte_in_it_is_nowhere() {
+    for (window, size, expected) in [
+        (0..u64::MAX, None, None),
+        (0..1, Some(10), None),
+        (9..u64::MAX, Some(10), None),
+        (0..0, Some(10), Some(0)),
+        (4..4, None, Some(4)),
+        (10..u64::MAX, Some(10), Some(10)),
+        (12..14, Some(10), Some(10)),
+        (0..0, Some(0), None),
+        (0..u64::MAX, Some(0), None),
+        (3..4, Some(0), Some(0)),
+    ] {
+        assert_eq!(nowhere(&window, size), expected, "{window:?} of {size:?}");
+    }
+}
+
+#[test]
 fn the_table_of_placements() {
     use ErrorKind::{Mismatch, PeerMisbehaved};
     let cases: [Case; 15] = [

@@ -82,6 +82,10 @@ fn schema_1_has_an_error_of_its_own() {
     let text = r#"{"schemaVersion":1,"name":"a","fsLayers":[],"history":[]}"#;
     assert!(parse("", text).unwrap_err().is_unsupported());
     assert!(parse("application/vnd.docker.distribution.manifest.v1+prettyjws", text).unwrap_err().is_unsupported());
+    assert!(RawManifest::new(None, text).check_supported().is_err());
+    for other in [r#"{"schemaVersion":2,"layers":[]}"#, r#"{"layers":[],"manifests":[]}"#, "no JSON"] {
+        assert!(RawManifest::new(None, other).check_supported().is_ok(), "{other}");
+    }
 }
 
 #[test]
@@ -110,7 +114,75 @@ fn deep_nesting_is_an_error() {
     assert!(parse("", &text).is_err());
 }
 
+/// Makes JSON of any shape in which the keys and values of manifests are likely.
+fn manifest_like() -> impl Strategy<Value = Value> {
+    let keys = [
+        "annotations",
+        "artifactType",
+        "blobs",
+        "config",
+        "data",
+        "digest",
+        "layers",
+        "manifests",
+        "mediaType",
+        "os.version",
+        "platform",
+        "schemaVersion",
+        "size",
+        "subject",
+        "urls",
+        "x",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        "[a-z/+é]{0,8}".prop_map(Value::from),
+        Just(Value::from(format!("sha256:{HEX}"))),
+        proptest::sample::select(vec![OCI_MANIFEST, OCI_INDEX, DOCKER_LIST, "e30="]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 6, move |inner| {
+        let entry = (proptest::sample::select(keys.to_vec()), inner.clone());
+        prop_oneof![
+            proptest::collection::vec(inner, 0..4).prop_map(Value::from),
+            proptest::collection::vec(entry, 0..8)
+                .prop_map(|entries| entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn whatever_is_read_can_be_looked_at(document in manifest_like(), declared in "(application/json|a/b)?") {
+        let media_type = declared.parse().ok().filter(|_| !declared.is_empty());
+        if let Ok(manifest) = Manifest::parse(&RawManifest::new(media_type, document.to_string())) {
+            manifest.media_type();
+            manifest.effective_artifact_type();
+            manifest.annotations();
+            let found = match &manifest {
+                Manifest::Image(image) => &image.layers,
+                Manifest::Index(index) => &index.manifests,
+            };
+            for descriptor in found.iter().chain(manifest.subject()) {
+                prop_assert!(descriptor.inline().is_none_or(|bytes| bytes.len() as u64 == descriptor.size));
+                let written = serde_json::to_string(descriptor).unwrap();
+                prop_assert_eq!(&serde_json::from_str::<Descriptor>(&written).unwrap(), descriptor);
+            }
+        }
+    }
+
+    #[test]
+    fn a_descriptor_of_any_fields_reads_back(fields in manifest_like(), size: u64) {
+        let mut document = serde_json::json!({ "mediaType": "a/b", "digest": format!("sha256:{HEX}"), "size": size });
+        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+            document.extend(fields.into_iter().filter(|(key, _)| !["mediaType", "digest", "size"].contains(&key.as_str())));
+        }
+        if let Ok(descriptor) = serde_json::from_value::<Descriptor>(document) {
+            let written = serde_json::to_value(&descriptor).unwrap();
+            prop_assert_eq!(serde_json::from_value::<Descriptor>(written).unwrap(), descriptor);
+        }
+    }
+
     #[test]
     fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _unused = Manifest::parse(&RawManifest::new(None, bytes));

@@ -120,6 +120,17 @@ fn docker_hub_and_loopback_are_known_by_name() {
     }
 }
 
+fn reads_back(text: &str) -> Result<(), TestCaseError> {
+    if let Ok(reference) = text.parse::<Reference>() {
+        let written = reference.to_string();
+        prop_assert_eq!(written.parse(), Ok(reference.clone()), "{} as {}", text, written);
+        let digest: Digest = format!("sha256:{HEX}").parse().unwrap();
+        let pinned: Reference = reference.pinned(&digest).parse().unwrap();
+        prop_assert_eq!((pinned.place(), pinned.tag(), pinned.digest()), (reference.place(), None, Some(&digest)));
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn never_panics(text in any::<String>()) {
@@ -132,8 +143,45 @@ proptest! {
     fn what_is_written_reads_back(
         text in r"((oci|docker|ocidir)://)?[A-Za-z0-9.:\[\]]{0,12}(/[a-z0-9._-]{1,8}){0,3}(:[A-Za-z0-9._-]{0,6})?(@sha256:[a-f0-9]{64})?"
     ) {
-        if let Ok(reference) = text.parse::<Reference>() {
-            prop_assert_eq!(reference.to_string().parse::<Reference>().unwrap(), reference);
+        reads_back(&text)?;
+    }
+
+    #[test]
+    fn what_is_written_of_a_layout_reads_back(
+        scheme in "ocidir|ocitar",
+        path in r"[a-c/.:@ é~-]{0,12}",
+        tag in r"(:[A-Za-z0-9._-]{0,6})?",
+        digest in r"(@sha256:[a-f0-9]{64}|@sha384:[a-f0-9]{96}|@sha512:[a-f0-9]{128}){0,2}",
+    ) {
+        reads_back(&format!("{scheme}://{path}{tag}{digest}"))?;
+    }
+
+    #[test]
+    fn every_part_of_a_well_formed_reference_is_found(
+        host in r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,2}(:[1-9][0-9]{0,3})?|localhost|127\.0\.0\.1:5000|\[::1\]:5000",
+        name in r"[a-z0-9]{1,5}((\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}(/[a-z0-9]{1,8}){0,3}",
+        tag in proptest::option::of(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"),
+        digest in proptest::option::of(r"sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}"),
+        scheme in "(oci://|docker://)?",
+    ) {
+        let part = |sign: &str, part: &Option<String>| part.as_ref().map_or_else(String::new, |part| format!("{sign}{part}"));
+        let text = format!("{scheme}{host}/{name}{}{}", part(":", &tag), part("@", &digest));
+        let reference = parsed(&text);
+        let Place::Registry(repository) = reference.place() else { panic!("{text}") };
+        prop_assert_eq!(repository.registry().authority(), host);
+        prop_assert_eq!(repository.name(), name);
+        prop_assert_eq!(reference.tag().map(Tag::as_str), tag.as_deref());
+        prop_assert_eq!(reference.digest().map(ToString::to_string), digest);
+        reads_back(&text)?;
+    }
+
+    #[test]
+    fn the_caret_points_into_the_reference(text in r"((oci|docker|ocidir|x)://)?[aA0.:\[\]/@?# é_-]{0,20}") {
+        if let Err(error) = text.parse::<Reference>() {
+            let caret = error.caret();
+            let (shown, below) = caret.split_once('\n').unwrap();
+            prop_assert!(below.chars().count() <= shown.chars().count() + 1, "{}", caret);
+            prop_assert_eq!(below.trim_start(), "^");
         }
     }
 }

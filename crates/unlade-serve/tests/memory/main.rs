@@ -1,4 +1,13 @@
-//! What many clients cost.
+//! What many clients cost. It is the process that is measured: no other test runs in this one.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests to us, but not to the lint")]
+
+#[expect(dead_code, reason = "the other tests use the rest of it")]
+#[path = "../it/client.rs"]
+mod client;
+#[expect(dead_code, reason = "the other tests use the rest of it")]
+#[path = "../it/world.rs"]
+mod world;
 
 use std::io::Read as _;
 

@@ -1,0 +1,78 @@
+//! One request on its way: where it is, what it shows, how often it was tried.
+
+use http::HeaderValue;
+use url::Url;
+
+use super::journey::{Journey, Objection};
+use crate::auth::challenge::Challenge;
+use crate::auth::token::{Age, TokenKey};
+use crate::auth::{Secret, Token};
+use crate::error::{Error, ErrorKind, Result};
+use crate::retry::Effort;
+use crate::spec::safe_url::SafeUrl;
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Travel {
+    pub(super) journey: Journey,
+    /// The answer to a challenge of the place that a redirect led to.
+    pub(super) abroad: Option<Pass>,
+    /// What the last request showed.
+    pub(super) shown: Option<Pass>,
+    pub(super) effort: Effort,
+}
+
+/// What a request shows of who asks.
+#[derive(Debug, Clone)]
+pub(super) enum Pass {
+    /// The same each time: a password, or a token that is not to be exchanged.
+    Fixed(Secret),
+    /// A token from a token server.
+    Token(TokenKey, Token, Age),
+}
+
+impl Pass {
+    /// Writes the value of the `Authorization` header.
+    pub(super) fn header(&self) -> Result<HeaderValue> {
+        let text = match self {
+            Self::Fixed(secret) => secret.clone(),
+            Self::Token(_, token, _) => token.authorization(),
+        };
+        let mut value = HeaderValue::from_str(text.expose())
+            .map_err(|_| Error::new(ErrorKind::InvalidInput, "the login cannot stand in a header"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Travel {
+    /// Begins at the registry, after the efforts that were made before.
+    pub(super) fn begin(home: Url, effort: Effort) -> Self {
+        Self { journey: Journey::begin(home), abroad: None, shown: None, effort }
+    }
+
+    /// Returns host and port of the place where the request is.
+    pub(super) fn place(&self) -> String {
+        SafeUrl::from(self.journey.url().clone()).authority()
+    }
+
+    /// Says what a 401 objects to.
+    pub(super) fn objection(&self, challenges: &[Challenge]) -> Objection {
+        match (&self.shown, challenges.iter().find_map(Challenge::error)) {
+            (None, _) => Objection::Missing,
+            (Some(Pass::Token(..)), Some("invalid_token")) => Objection::Stale,
+            (Some(Pass::Token(_, _, Age::Known)), None) => Objection::Unexplained,
+            // Neither a password nor a token that was made for this very request gets better by asking again.
+            (Some(_), _) => Objection::Refused,
+        }
+    }
+
+    /// Adds to an error where the request was, and how much was tried.
+    pub(super) fn describe(&self, error: Error) -> Error {
+        error.with(|context| {
+            context.url = Some(SafeUrl::from(self.journey.url().clone()));
+            context.attempts = self.effort.tries();
+            context.elapsed = Some(self.effort.duration());
+        })
+    }
+}
