@@ -9,8 +9,10 @@
 //!
 //! # What is tried again
 //!
-//! Every request to a registry is a GET, so making it again is safe. A request for a
-//! token is treated alike.
+//! Every request to a registry is a GET, so making it again is safe, and so are most
+//! requests for tokens. One by POST hands over a refresh token that may be good for one
+//! use alone: it is made again only where it cannot have been received, and after 429 and
+//! 503.
 //!
 //! | how it ended | tried again |
 //! |---|---|
@@ -19,7 +21,8 @@
 //! | the name cannot be resolved now | yes |
 //! | 408, 425, 429, 5xx but 501 and 505 | yes |
 //! | no host has that name | no: it will not have it in a second |
-//! | a certificate, or anything else of TLS | no |
+//! | damage on a TLS connection, an internal error of the server in its handshake | yes |
+//! | a certificate, or whatever else is wrong with a TLS handshake | no |
 //! | not HTTP, a head that is too large | no |
 //! | an address that may not be connected to | no |
 //! | any other status | no |
@@ -31,8 +34,8 @@
 //! [`Policy`](crate::retry::Policy) says otherwise. 1 MiB of new bytes refills it. A
 //! download of many gigabytes over a poor line may break as often as it likes, as long
 //! as every stretch brings something; a server that gives one byte and resets is given
-//! up. In all, 10 failures are allowed and one more for each MiB of the blob (or as many
-//! as the policy allows in a row, if that is more), so that no server keeps a client for
+//! up. In all, 10 tries are allowed and one more for each MiB of the blob (or as many as
+//! the policy allows in a row, if that is more), so that no server keeps a client for
 //! ever.
 //!
 //! There is one budget for each blob and one for each document, shared by all that work
@@ -48,8 +51,9 @@
 //! that the error says when to come back, in words and in
 //! [`Context::retry_after`](crate::error::Context::retry_after).
 //!
-//! After a failed request, all requests of the same client to that registry wait. A body
-//! that breaks off makes only its own download wait.
+//! After a failed request, all requests of the same client to that host wait, be it the
+//! registry, a token server or a store. A body that breaks off makes only its own download
+//! wait.
 //!
 //! # Timeouts
 //!

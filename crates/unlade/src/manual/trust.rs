@@ -5,8 +5,9 @@
 //! A secret goes only where its owner sent it. It never crosses to another origin on a
 //! server's word, and is never printed: secrets are a type without a text form
 //! ([`Secret`](crate::auth::Secret)), URLs are printed with the values of unknown query
-//! parameters as `***` ([`SafeUrl`](crate::spec::safe_url::SafeUrl)), and headers that
-//! carry secrets are marked. A signed URL is a secret itself.
+//! parameters as `***` ([`SafeUrl`](crate::spec::safe_url::SafeUrl)), headers that carry
+//! secrets are marked, and where a server repeats in its refusal what it was sent, that
+//! becomes `***` as well. A signed URL is a secret itself.
 //!
 //! # Which login
 //!
@@ -19,18 +20,22 @@
 //! files: one that was named, `REGISTRY_AUTH_FILE`, containers' `auth.json` in the
 //! runtime and then in the configuration folder, `DOCKER_AUTH_CONFIG`, docker's
 //! `config.json`. A malformed file that the user named is an error at once; one that was
-//! only found is an error when it would have been asked. Helpers that a file names are
-//! not run.
+//! only found is an error if it is asked, and a warning if one before it decided. A file
+//! that `REGISTRY_AUTH_FILE` names and that does not exist is a warning, for it is made by
+//! the first login. Helpers that a file names are not run.
 //!
 //! # Challenges and tokens
 //!
 //! There is no request just to be challenged. The first one goes without a login, unless
 //! that is a `registrytoken`, and a 401 is answered; what was learnt goes with the later
 //! ones. All challenges of all `WWW-Authenticate` headers are read (up to 32, of headers
-//! up to 16 KiB), and Bearer comes before Basic. A second 401 to the same request is
-//! final.
+//! up to 16 KiB), and Bearer comes before Basic.
 //!
-//! A token is asked for by GET, or by OAuth2 POST for an identity token. It is kept for
+//! A login that is missing is shown, once a request. A token that was known from earlier
+//! requests, or that is said to be stale (`error="invalid_token"`), is renewed, once. A
+//! password that was refused is not shown again: some servers lock the account.
+//!
+//! A token is asked for by GET, or by an `OAuth2` POST for an identity token. It is kept for
 //! exactly this realm, service, scope and login, and whoever needs the same one at the
 //! same time waits for the one exchange. It is renewed 10 s before its end, or a quarter
 //! of its life where that is shorter. An answer that states no life gives it 60 s; more
@@ -39,7 +44,8 @@
 //!
 //! The scope is always `repository:NAME:pull` of the repository that is being read. A
 //! challenge that names another repository or more actions is not obeyed, and where the
-//! request then fails the error says what was asked for.
+//! request then fails the error says what was asked for. What the realm's own query says
+//! of scope and account is left out, since that is ours to say.
 //!
 //! A token request is not led to another origin: the redirect would take the login along.
 //! On its own origin a GET is led on up to 3 times, a POST never.
@@ -65,7 +71,8 @@
 //!
 //! Where the login is withheld, a token is asked for without it: the content may be
 //! public. If that fails the error is [`Denied`](crate::ErrorKind::Denied) and says why
-//! the login was held back and what would allow it.
+//! the login was held back and what would allow it. The same is done where the name of a
+//! token server leads into a private network, which is found out when it is connected to.
 //!
 //! # Redirects
 //!
@@ -73,7 +80,9 @@
 //! the client certificate and all headers but `Accept`, `Accept-Encoding`, `Range`,
 //! `If-Range` and `User-Agent` stay behind, unless the target is a host that the user
 //! trusts ([`Config::trusted_hosts`](crate::config::Config::trusted_hosts), whole names,
-//! https only). A 401 there is answered without a login, for the same scope.
+//! https only). A 401 there is answered without a login, for the same scope. A way that
+//! leads back to the registry is not the registry's own any more, and gets no login: who
+//! led there chose the place.
 //!
 //! # Where servers may lead
 //!
@@ -97,13 +106,14 @@
 //! name resolved to at the moment of connecting, so that a name which leads elsewhere a
 //! moment later gains nothing. An IPv4 address inside an IPv6 one (mapped, compatible,
 //! translated, NAT64, 6to4) counts as itself. Hosts that the user named are outside the
-//! guard.
+//! guard, with one exception: a name of this machine that is spoken to in plain http only
+//! because it is one must lead to this machine.
 //!
 //! # TLS
 //!
-//! Servers are verified against the system's authorities (`SSL_CERT_FILE` and
-//! `SSL_CERT_DIR` stand in for them, Mozilla's built-in list where there are none) and
-//! against those that the user gives. A server whose certificate is byte for byte one
+//! Servers are verified against the system's authorities and against those that the user
+//! gives. `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in for the system's; where it has none
+//! and neither is set, Mozilla's list, which is built in, does. A server whose certificate is byte for byte one
 //! that the user gave is accepted although it is its own authority, with name and dates
 //! still checked. TLS 1.2 is the oldest version, 1.3 if so set.
 //!

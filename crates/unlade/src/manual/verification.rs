@@ -37,6 +37,7 @@
 //!
 //! A tag promises nothing: who controls the registry controls what it stands for. The
 //! header of a registry guards against accidents on the way, not against the registry.
+//! Two that differ, and one that is no digest, are refused.
 //! Pin a digest where that matters. The header is looked at for manifests by tag alone:
 //! for blobs real servers send digests of another algorithm in it.
 //!
