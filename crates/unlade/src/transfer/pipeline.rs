@@ -72,7 +72,11 @@ impl Download {
     /// reports. The target is then as it was before.
     pub async fn into_target(self, target: Target) -> Result<Delivery> {
         let started = Instant::now();
-        let job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        let mut job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        if matches!(target, Target::Ordered(_, Some(_))) {
+            // What comes out of a decoder has a size of its own.
+            job.output = None;
+        }
         let (ready_tx, ready) = oneshot::channel();
         let (orders_tx, orders) = mpsc::channel(DEPTH);
         let progress = Arc::clone(&self.progress);
