@@ -19,7 +19,7 @@ use super::partial::Partial;
 pub use super::place::{Place, Replace, resolve};
 use super::publish::{Publication, exists};
 use super::room::reserve;
-use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
+use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Blind, Event, Observer};
 use crate::verify::{Proof, Ticket};
@@ -77,6 +77,7 @@ pub struct FileTarget {
     ticket: Ticket,
     observer: Arc<dyn Observer>,
     offer: Offer,
+    output: Output,
     state: State,
 }
 
@@ -123,7 +124,15 @@ enum Verdict {
 impl FileTarget {
     /// Makes a target of a place, which is not touched before `prepare`.
     pub fn new(place: Place, options: FileOptions) -> Self {
-        Self { place, options, ticket: Ticket::new(), observer: Arc::new(Blind), offer: Offer::Any, state: State::Idle }
+        Self {
+            place,
+            options,
+            ticket: Ticket::new(),
+            observer: Arc::new(Blind),
+            offer: Offer::Any,
+            output: Output::Verbatim,
+            state: State::Idle,
+        }
     }
 
     fn replace(&self) -> Replace {
@@ -169,7 +178,7 @@ impl FileTarget {
 
     fn fill(&mut self, partial: Partial, job: &Job) -> Result<Room> {
         let path = self.place.path();
-        reserve(partial.file(), job.output, partial.directory(), path, &job.cancel)?;
+        reserve(partial.file(), job.output_size(), partial.directory(), path, &job.cancel)?;
         let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
         self.state = State::Filling { partial, pages: Arc::new(pages) };
         Ok(Room::Empty)
@@ -203,6 +212,7 @@ impl Stage for FileTarget {
         // A proof of the file that was offered does not fit what is filled in its stead.
         self.ticket = Ticket::new();
         self.observer = Arc::clone(&job.observer);
+        self.output = job.output;
         // Lets go of an earlier partial: its lock would be waited for.
         self.state = State::Idle;
         if self.offer != Offer::Nothing {
@@ -243,7 +253,9 @@ impl Stage for FileTarget {
                     replace: self.replace(),
                     durability: self.options.durability,
                 };
-                publication.publish(partial, verified.size)?;
+                // What came out of a decoder is as long as it is: the proof speaks of what went in.
+                let size = (self.output == Output::Verbatim).then_some(verified.size);
+                publication.publish(partial, size)?;
                 let target = path.display().to_string();
                 self.observer.notice(&Event::Committed { target, digest: verified.digest.clone() });
                 Status::Downloaded
@@ -292,10 +304,9 @@ fn judge(occupant: Occupant, offer: Offer, replace: Replace) -> Verdict {
 
 /// Says which files could be the blob; none where a decoder stands between the two.
 fn offer(job: &Job) -> Offer {
-    match (job.content.size, job.output) {
-        (None, None) => Offer::Any,
-        (Some(size), Some(output)) if size == output => Offer::OfSize(size),
-        _ => Offer::Nothing,
+    match job.output {
+        Output::Decoded => Offer::Nothing,
+        Output::Verbatim => job.content.size.map_or(Offer::Any, Offer::OfSize),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::observe::{Event, Observer};
 use crate::retry::{Budget, Policy};
 use crate::source::{EndpointId, Source};
 use crate::spec::descriptor::Content;
-use crate::target::{Job, Receipt, Target};
+use crate::target::{Job, Output, Receipt, Target};
 use crate::verify::Verifier;
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
@@ -74,8 +74,7 @@ impl Download {
         let started = Instant::now();
         let mut job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
         if matches!(target, Target::Ordered(_, Some(_))) {
-            // What comes out of a decoder has a size of its own.
-            job.output = None;
+            job.output = Output::Decoded;
         }
         let (ready_tx, ready) = oneshot::channel();
         let (orders_tx, orders) = mpsc::channel(DEPTH);

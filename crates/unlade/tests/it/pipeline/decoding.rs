@@ -18,7 +18,7 @@ async fn what_comes_out_of_the_decoder_is_written_and_what_goes_in_is_verified()
     assert!(witness.bytes() == blob());
     assert_eq!((witness.end(), delivery.receipt.verified.size), (End::Published, 3_000_004));
     assert!(toy.saw_end());
-    // What comes out has a size that nobody knows yet.
+    // What comes out has a size of its own.
     assert_eq!(witness.outputs(), [None]);
 }
 
