@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::{Outcome, wait};
 use crate::server::lock;
@@ -19,6 +20,8 @@ pub struct Running {
     stdout: Listener,
     stderr: Listener,
     name: String,
+    // Kept for as long as the program runs in it.
+    _home: Arc<TempDir>,
 }
 
 impl Running {
@@ -59,10 +62,10 @@ impl Running {
         self.stop();
     }
 
-    pub(super) fn new(mut child: Child, name: String) -> Self {
+    pub(super) fn new(mut child: Child, name: String, home: Arc<TempDir>) -> Self {
         let stdout = Listener::new(child.stdout.take().expect("stdout is a pipe"));
         let stderr = Listener::new(child.stderr.take().expect("stderr is a pipe"));
-        Self { child, stdout, stderr, name }
+        Self { child, stdout, stderr, name, _home: home }
     }
 
     fn stop(&mut self) {
