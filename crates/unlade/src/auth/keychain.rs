@@ -1,5 +1,7 @@
 //! The credential of a repository: the first of several places that has one.
 
+use std::fmt;
+
 use super::pull_secret::PullSecret;
 use super::{AuthFile, Credential, Found, PullSecretFormat};
 use crate::error::{Error, Result};
@@ -20,7 +22,6 @@ struct Source {
 }
 
 /// An auth file as it was read.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct AuthFileSource {
     name: String,
@@ -47,6 +48,16 @@ impl AuthFileSource {
     /// Returns the name it goes by in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl fmt::Debug for AuthFileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes are logins.
+        f.debug_struct("AuthFileSource")
+            .field("name", &self.name)
+            .field("named_by", &self.named_by)
+            .finish_non_exhaustive()
     }
 }
 
