@@ -92,8 +92,13 @@ fn disguises(secret: &str) -> Vec<String> {
     }
     let numbers = format!("{:?}", secret.as_bytes());
     all.push(numbers.trim_matches(['[', ']']).to_owned());
-    all.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
+    all.push(hex(secret, ""));
     all
+}
+
+/// Writes each byte as two digits behind a sign: `%` makes what a URL has.
+pub(super) fn hex(secret: &str, sign: &str) -> String {
+    secret.bytes().map(|byte| [sign.to_owned(), format!("{byte:02x}")].concat()).collect::<Vec<_>>().concat()
 }
 
 /// Encodes a secret behind so many other bytes, and keeps what they and the bytes behind it do not change.
@@ -162,11 +167,12 @@ pub(super) fn at_each_verbosity(run: impl Fn() -> Run, each: impl Fn(&Run, &Outc
 fn a_secret_is_found_in_every_disguise() {
     let secrets = Secrets::all();
     let engine = base64::engine::general_purpose::STANDARD;
-    let percent: String = PASSWORD.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let form = "password=canary%2fpass%2bword%3D%26%25%3A%3f~x&x=y";
     for place in [
         format!("x {PASSWORD} y"),
-        percent,
+        hex(PASSWORD, "%"),
+        hex(PASSWORD, "%").to_uppercase(),
+        hex(PASSWORD, ""),
         form.to_owned(),
         format!("{:?}", PASSWORD.as_bytes()),
         format!("Authorization: Basic {}", engine.encode(format!("{USER}:{PASSWORD}"))),

@@ -17,7 +17,7 @@ use unlade::spec::safe_url::SafeUrl;
 use unlade::{Client, Error, ErrorKind};
 use unlade_testkit::{Access, Bearer, LyingRegistry, Origin};
 
-use super::canary::{IDENTITY_TOKEN, PASSWORD, REGISTRY_TOKEN, SIGNATURE, Secrets, USER, Vault};
+use super::canary::{IDENTITY_TOKEN, PASSWORD, REGISTRY_TOKEN, SIGNATURE, Secrets, USER, Vault, hex};
 use crate::common::disk;
 
 #[track_caller]
@@ -61,7 +61,7 @@ fn credentials_are_not_written() {
     for credential in credentials() {
         shows_nothing(&credential);
         shows_nothing(&Found::new(credential.clone(), "a test"));
-        let password: String = PASSWORD.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let password = hex(PASSWORD, "%");
         let realm = format!("https://{USER}:{password}@auth.example/token?key={SIGNATURE}").parse().unwrap();
         let key = TokenKey::new(realm, Some("service".to_owned()), Scope::pull("acme/disk"), Arc::new(credential));
         shows_nothing(&key);
