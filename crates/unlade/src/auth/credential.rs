@@ -41,11 +41,13 @@ pub struct Found {
     pub credential: Arc<Credential>,
     /// The place in words: file and key, never the secret.
     pub origin: String,
+    /// What is wrong with files that were looked for as well and decided nothing.
+    pub complaints: Vec<String>,
 }
 
 impl Found {
     /// Names the place of a credential.
     pub fn new(credential: Credential, origin: impl Into<String>) -> Self {
-        Self { credential: Arc::new(credential), origin: origin.into() }
+        Self { credential: Arc::new(credential), origin: origin.into(), complaints: Vec::new() }
     }
 }

@@ -98,23 +98,31 @@ impl Keychain {
     pub fn find(&self, repository: &Repository) -> Result<Found> {
         match &self.explicit {
             Some((name, PullSecret::Login(login))) => {
-                return Ok(Found::new(login.clone(), format!("the pull secret {name}")));
+                return Ok(passing_over(&self.files, login.clone(), format!("the pull secret {name}")));
             }
             Some((name, PullSecret::File(file))) => {
                 if let Some((key, credential)) = file.lookup(repository)? {
-                    return Ok(Found::new(credential, format!("auths[{key}] of the pull secret {name}")));
+                    let origin = format!("auths[{key}] of the pull secret {name}");
+                    return Ok(passing_over(&self.files, credential, origin));
                 }
             }
             None => {}
         }
-        for source in &self.files {
+        for (position, source) in self.files.iter().enumerate() {
             let file = source.content.as_ref().map_err(again)?;
             if let Some((key, credential)) = file.lookup(repository)? {
-                return Ok(Found::new(credential, format!("auths[{key}] of {}", source.name)));
+                let origin = format!("auths[{key}] of {}", source.name);
+                return Ok(passing_over(&self.files[position + 1..], credential, origin));
             }
         }
         Ok(Found::new(Credential::Anonymous, "nowhere: no login is known"))
     }
+}
+
+/// Names a credential's place, and what is wrong with the files that are not asked because of it.
+fn passing_over(files: &[Source], credential: Credential, origin: String) -> Found {
+    let complaints = files.iter().filter_map(|source| source.content.as_ref().err().map(ToString::to_string));
+    Found { complaints: complaints.collect(), ..Found::new(credential, origin) }
 }
 
 /// Says again what was found wrong when the file was read.
@@ -172,5 +180,7 @@ mod tests {
         .unwrap();
         assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of good");
         assert_eq!(origin(&keychain, "b.example/x"), "bad, line 1, column 1: this is not JSON");
+        let complaints = keychain.find(&"a.example/x".parse().unwrap()).unwrap().complaints;
+        assert_eq!(complaints, ["bad, line 1, column 1: this is not JSON"]);
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Api {
     pub(super) repository: Repository,
     pub(super) host: Arc<Host>,
     base: Url,
-    login: Login,
+    pub(super) login: Login,
 }
 
 /// One request on its way: where it is, and how often it was tried.

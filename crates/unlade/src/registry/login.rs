@@ -73,6 +73,11 @@ impl Login {
         &self.found.origin
     }
 
+    /// Returns what is wrong with files that could have held the login.
+    pub(super) fn complaints(&self) -> &[String] {
+        &self.found.complaints
+    }
+
     /// Returns why a realm was not shown the login, and the realm's host.
     pub(super) fn doubt(&self) -> Option<&(Doubt, String)> {
         self.doubt.get()

@@ -10,7 +10,7 @@ use super::request::Terms;
 use super::shared::Registries;
 use super::{blob, manifest};
 use crate::error::Result;
-use crate::observe::Observer;
+use crate::observe::{Event, Observer};
 use crate::retry::Budget;
 use crate::source::{Ask, Body, Source};
 use crate::spec::descriptor::Content;
@@ -31,7 +31,13 @@ impl Remote {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed auth file would have decided.
     pub fn open(registries: Arc<Registries>, repository: Repository, observer: Arc<dyn Observer>) -> Result<Self> {
-        Ok(Self { api: Api::new(registries, repository)?, observer })
+        let api = Api::new(registries, repository)?;
+        for text in api.login.complaints() {
+            if api.registries.is_news(text) {
+                observer.notice(&Event::Warning { text: text.clone() });
+            }
+        }
+        Ok(Self { api, observer })
     }
 }
 

@@ -3,7 +3,7 @@
 use unlade_testkit::tls::Authority;
 
 use super::{authority, file};
-use crate::common::{disk, fair_error, folder, refused, registry_of, unlade};
+use crate::common::{disk, fair_error, folder, refused, registry_of, settled, unlade};
 
 #[test]
 fn a_value_that_cannot_be_read_is_told_with_what_is_expected() {
@@ -113,6 +113,27 @@ fn an_auth_file_that_cannot_be_used_is_told_with_the_place() {
         refused(digest().env("REGISTRY_AUTH_FILE", &path), 2, "InvalidInput", text);
     }
     assert_eq!(registry.connections(), 0);
+}
+
+#[test]
+fn an_auth_file_that_was_only_found_is_an_error_where_it_would_have_decided() {
+    let registry = registry_of(&disk());
+    let run = unlade().args(["digest", &registry.reference("acme/disk:v1")]);
+    std::fs::create_dir(run.home().join(".docker")).unwrap();
+    std::fs::write(run.home().join(".docker/config.json"), "{").unwrap();
+    let text = "error: DIR/.docker/config.json, line 1, column 1: this is not JSON\n";
+    refused(run, 2, "InvalidInput", text);
+}
+
+#[test]
+fn an_auth_file_that_was_only_found_is_a_warning_where_it_decides_nothing() {
+    let registry = registry_of(&disk());
+    let run = unlade().args(["digest", &registry.reference("acme/disk:v1"), "--pull-secret-file=-"]).stdin("a:b");
+    std::fs::create_dir(run.home().join(".docker")).unwrap();
+    std::fs::write(run.home().join(".docker/config.json"), "{").unwrap();
+    let outcome = run.run();
+    let text = "warning: DIR/.docker/config.json, line 1, column 1: this is not JSON\n";
+    assert_eq!(settled(&outcome.assert_code(0).stderr), text);
 }
 
 #[test]
