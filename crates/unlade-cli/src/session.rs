@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_all;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::cancel::Cancel;
 use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
@@ -102,32 +104,43 @@ impl Session {
 }
 
 /// The signals that ask a run to stop.
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
+struct Signals(Vec<unix::Signal>);
 
 impl Signals {
     /// Takes the signals over from the system, which would end the process at once.
+    ///
+    /// Those that were ignored when the process began stay so: that is what `nohup` and a shell's background jobs are.
     fn listen() -> std::io::Result<Self> {
         // A limit on the size of files is to be an error of the write, and is one once nobody dies of the signal.
-        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        drop(listen(Signal::XFSZ)?);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let asking = [Signal::HUP, Signal::INT, Signal::TERM];
+        asking
+            .into_iter()
+            .filter(|signal| !is_ignored(*signal, &status))
+            .map(listen)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Waits for one of them.
     async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.hangup.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        if self.0.is_empty() {
+            return std::future::pending().await;
         }
+        select_all(self.0.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
     }
+}
+
+fn listen(kind: Signal) -> std::io::Result<unix::Signal> {
+    unix::signal(SignalKind::from_raw(kind.as_raw()))
+}
+
+/// Says whether a signal is ignored, by the text of `/proc/self/status`.
+fn is_ignored(signal: Signal, status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
 fn log(options: &Common) {
@@ -226,4 +239,23 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         return Err(Error::new(ErrorKind::InvalidInput, format!("{name} is larger than {MAX_FILE} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_stand_in_a_mask() {
+        for (status, signal, expected) in [
+            ("Name:\tunlade\nSigIgn:\t0000000000000001\n", Signal::HUP, true),
+            ("SigIgn:\t0000000000000001\n", Signal::INT, false),
+            ("SigIgn:\t0000000000001006\n", Signal::INT, true),
+            ("SigIgn:\t0000000000004000\n", Signal::TERM, true),
+            ("SigIgn:\tx\n", Signal::HUP, false),
+            ("", Signal::HUP, false),
+        ] {
+            assert_eq!(is_ignored(signal, status), expected, "{status:?} {signal:?}");
+        }
+    }
 }
