@@ -165,7 +165,7 @@ mod tests {
 
     /// Asks this very process to stop, which is harmless once a session listens.
     fn ask_to_stop() {
-        kill_process(getpid(), Signal::HUP).unwrap();
+        kill_process(getpid(), Signal::TERM).unwrap();
     }
 
     /// A job that fills a file, is asked to stop and does not end; then `more` happens.

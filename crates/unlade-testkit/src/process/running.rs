@@ -189,6 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_heeds_signals_that_its_starter_ignores() {
+        let this = std::env::current_exe().expect("a test has a path");
+        if std::env::var_os("UNLADE_TESTKIT_CHILD").is_some() {
+            let running = shell("echo ready; exec sleep 600");
+            running.stdout_line("ready");
+            running.signal(Signal::INT);
+            assert_eq!(running.finish().code, None);
+            return;
+        }
+        let name = "process::running::tests::a_program_heeds_signals_that_its_starter_ignores";
+        let script = format!("trap '' INT; exec \"$0\" {name}");
+        let run = Run::new("/bin/sh").args(["-c", &script]).arg(this).env("UNLADE_TESTKIT_CHILD", "1");
+        run.run().assert_code(0);
+    }
+
+    #[test]
     fn what_does_not_end_a_line_is_heard() {
         let running = shell("printf 'half a' >&2; read -r line < /dev/null; exec sleep 600");
         assert_eq!(running.stderr_holds("half"), "half a");
