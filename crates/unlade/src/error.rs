@@ -193,10 +193,11 @@ impl Error {
 
     /// Makes an error of kind [`ErrorKind::Io`] around what the system said.
     ///
-    /// A full file system or an exceeded quota is [`ErrorKind::NoSpace`].
+    /// A full file system, an exceeded quota or a limit on the size of files is [`ErrorKind::NoSpace`].
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let kind = match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+            FileTooLarge | QuotaExceeded | StorageFull => ErrorKind::NoSpace,
             _ => ErrorKind::Io,
         };
         Self::new(kind, message).caused_by(source)
@@ -312,7 +313,9 @@ mod tests {
 
     #[test]
     fn a_full_file_system_has_a_kind_of_its_own() {
-        let error = Error::io("cannot write", std::io::Error::from(std::io::ErrorKind::StorageFull));
-        assert_eq!(error.kind(), ErrorKind::NoSpace);
+        for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::FileTooLarge] {
+            let error = Error::io("cannot write", std::io::Error::from(kind));
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+        }
     }
 }

@@ -7,9 +7,17 @@ use rustix::process::Signal;
 use unlade_testkit::content::{bytes, digest};
 use unlade_testkit::document::Image;
 use unlade_testkit::layout;
-use unlade_testkit::process::{Run, Running};
+use unlade_testkit::process::{Run, Running, files};
 
+use super::registry;
 use crate::common::{folder, unlade};
+
+const UNLADE: &str = env!("CARGO_BIN_EXE_unlade");
+
+/// The command, after a shell has prepared the process that becomes it.
+fn after(preparation: &str) -> Run {
+    Run::new("/bin/sh").args(["-c", &format!("{preparation}; exec \"$0\" \"$@\""), UNLADE])
+}
 
 /// A server of one blob that is too large for the buffers between two sockets.
 struct Server {
@@ -66,4 +74,31 @@ fn a_server_ends_at_once_if_told_so() {
     server.running.signal(Signal::TERM);
     server.running.finish().assert_code(130);
     drop(unread);
+}
+
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    for (name, signal) in [("HUP", Signal::HUP), ("INT", Signal::INT)] {
+        let server = Server::start(after(&format!("trap '' {name}")));
+        server.running.signal(signal);
+        let reference = format!("{}/disk:v1", server.address);
+        unlade().args(["digest", &reference, "--retries", "0"]).run().assert_code(0);
+        server.running.signal(Signal::TERM);
+        server.running.finish().assert_code(0);
+    }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_a_lack_of_room() {
+    let (registry, folder) = (registry(), folder());
+    let run = after("ulimit -f 100").args(["pull", &registry.reference("a/disk:v1"), "--json", "-o"]);
+    let outcome = run.arg(folder.path().join("out.img")).run();
+    outcome.assert_code(7);
+    assert_eq!(crate::common::error(&outcome)["kind"], "NoSpace");
+    assert!(files(folder.path()).is_empty());
+
+    let script = "ulimit -f 100; exec \"$0\" blob \"$1\" > \"$2\"";
+    let reference = registry.reference(&format!("a/disk@{}", super::digest()));
+    let run = Run::new("/bin/sh").args(["-c", script, UNLADE, &reference]).arg(folder.path().join("blob"));
+    run.run().assert_code(7);
 }
