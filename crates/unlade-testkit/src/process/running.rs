@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
-use super::{Outcome, wait};
+use super::{Outcome, Run, wait};
 use crate::server::lock;
 
 /// A program that runs; it is killed when this value is dropped.
@@ -19,6 +20,8 @@ pub struct Running {
     stdout: Listener,
     stderr: Listener,
     name: String,
+    // Kept for as long as the program runs in it.
+    _home: Arc<TempDir>,
 }
 
 impl Running {
@@ -67,10 +70,10 @@ impl Running {
         self.stop();
     }
 
-    pub(super) fn new(mut child: Child, name: String) -> Self {
+    pub(super) fn new(mut child: Child, run: &Run) -> Self {
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        Self::listening(child, stdout, stderr, name)
+        Self::listening(child, stdout, stderr, run)
     }
 
     /// Listens to a program at the other ends of its stdout and stderr.
@@ -78,9 +81,10 @@ impl Running {
         child: Child,
         stdout: impl Read + Send + 'static,
         stderr: impl Read + Send + 'static,
-        name: String,
+        run: &Run,
     ) -> Self {
-        Self { child, stdout: Listener::new(stdout), stderr: Listener::new(stderr), name }
+        let (stdout, stderr) = (Listener::new(stdout), Listener::new(stderr));
+        Self { child, stdout, stderr, name: run.name(), _home: Arc::clone(&run.home) }
     }
 
     fn stop(&mut self) {
@@ -164,7 +168,6 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Run;
 
     fn shell(script: &str) -> Running {
         Run::new("/bin/sh").args(["-c", script]).start()
