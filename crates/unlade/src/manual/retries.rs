@@ -55,6 +55,9 @@
 //! registry, a token server or a store. A body that breaks off makes only its own download
 //! wait.
 //!
+//! One request is made for comfort alone: where a tag does not exist, near ones are looked
+//! for, once, in one page of tags, for at most 5 s.
+//!
 //! # Timeouts
 //!
 //! No timeout is about the whole: a large blob over a slow line takes the time it takes.
