@@ -259,7 +259,7 @@ mod tests {
             prop_assert_eq!(&chosen.scheme, &Scheme::Bearer);
             prop_assert_eq!(chosen.realm(), Some(realm.as_str()));
             prop_assert_eq!(chosen.service(), Some(service.as_str()));
-            prop_assert_eq!(chosen.scope(), Some("repository:a/b:pull"));
+            prop_assert_eq!(chosen.scopes(), ["repository:a/b:pull"]);
         }
     }
 }

@@ -128,8 +128,15 @@ impl Api {
             }
             Step::Authenticate => {
                 self.forget(travel, objection).await;
-                self.authenticate(request, travel, answer, &challenges, terms).await?;
-                travel.journey.note_answered(objection);
+                match self.authenticate(travel, &challenges, terms).await {
+                    Ok(()) => travel.journey.note_answered(objection),
+                    // It wants what it will not get: a fresh redirect may lead elsewhere.
+                    Err(cause) if travel.journey.may_return() => {
+                        tracing::info!("the redirect's target is not answered: {}", cause.chain().join(": "));
+                        travel.journey.give_up_target();
+                    }
+                    Err(cause) => return Err(self.locked_out(request, travel, answer, cause).await),
+                }
             }
             Step::Follow => self.follow(request, travel, &answer)?,
             Step::Return => {
@@ -245,35 +252,27 @@ impl Api {
         }
     }
 
-    async fn authenticate(
-        &self,
-        request: &Request,
-        travel: &mut Travel,
-        answer: Answer,
-        challenges: &[Challenge],
-        terms: Terms<'_>,
-    ) -> Result<()> {
-        if !travel.journey.is_home() {
-            let url = travel.journey.url().clone();
-            match login::answer_abroad(challenges, &url, self, terms).await {
-                Ok(pass) => travel.abroad = pass,
-                // It wants a login that it will not get: a fresh redirect may lead elsewhere.
-                Err(cause) => {
-                    tracing::info!("the redirect's target wants a login: {}", cause.chain().join(": "));
-                }
-            }
-            return Ok(());
+    /// Answers the challenge of the place where the request is.
+    async fn authenticate(&self, travel: &mut Travel, challenges: &[Challenge], terms: Terms<'_>) -> Result<()> {
+        if travel.journey.is_home() {
+            return self.login.answer(challenges, self, terms);
         }
-        let Err(cause) = self.login.answer(challenges, self, terms) else { return Ok(()) };
+        travel.abroad = login::answer_abroad(challenges, travel.journey.url(), self, terms).await?;
+        Ok(())
+    }
+
+    /// Says why a challenge was not answered, and what the server said.
+    async fn locked_out(&self, request: &Request, travel: &Travel, answer: Answer, cause: Error) -> Error {
         let refused = self.refuse(request, travel, answer).await;
         let context = refused.context().clone();
         let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
-        Err(Error::new(cause.kind(), format!("cannot {}", request.what))
+        let place = if travel.journey.is_home() { String::new() } else { format!(" from {}", travel.place()) };
+        Error::new(cause.kind(), format!("cannot {}{place}", request.what))
             .with(|into| {
                 *into = context;
                 into.advice = advice;
             })
-            .caused_by(cause))
+            .caused_by(cause)
     }
 
     /// Turns a refusal into an error, in the registry's own words.

@@ -100,6 +100,11 @@ impl Journey {
         *self = Self { answered: self.answered, renewed: self.renewed, returned: true, ..fresh };
     }
 
+    /// Says whether a fresh redirect may still lead to a place that does not refuse.
+    pub(super) fn may_return(&self) -> bool {
+        self.hops > 0 && !self.returned
+    }
+
     /// Notes that a challenge was answered with something that had not been tried.
     pub(super) fn note_answered(&mut self, objection: Objection) {
         if !self.is_home() {
@@ -128,7 +133,7 @@ impl Journey {
             301 | 302 | 303 | 307 | 308 => Step::Follow,
             401 if self.is_home() && self.may_answer(objection) => Step::Authenticate,
             401 if !self.is_home() && !self.answered_abroad => Step::Authenticate,
-            400 | 401 | 403 | 404 | 410 if self.hops > 0 && !self.returned => Step::Return,
+            400 | 401 | 403 | 404 | 410 if self.may_return() => Step::Return,
             408 | 425 | 429 | 500..=599 => Step::Retry,
             _ => Step::Refuse,
         }
