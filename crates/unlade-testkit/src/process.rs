@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub struct Run {
     environment: BTreeMap<String, std::ffi::OsString>,
     input: Vec<u8>,
     timeout: Duration,
-    home: TempDir,
+    home: Arc<TempDir>,
 }
 
 /// What a run came to.
@@ -59,7 +60,7 @@ impl Outcome {
 impl Run {
     /// Will run a program: pass `env!("CARGO_BIN_EXE_unlade")`, which cargo sets for the tests of its own package.
     pub fn new(program: impl AsRef<Path>) -> Self {
-        let home = tempfile::tempdir().expect("make a home for a run");
+        let home = Arc::new(tempfile::tempdir().expect("make a home for a run"));
         // `PATH` is all that a program gets from the machine: no proxies, no credentials, no configuration.
         let path = OsStr::new("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").to_owned();
         let environment = BTreeMap::from([
@@ -130,7 +131,7 @@ impl Run {
     #[track_caller]
     pub fn start(&self) -> Running {
         let child = self.spawn(Stdio::piped(), Stdio::piped());
-        Running::new(child, self.name())
+        Running::new(child, self.name(), Arc::clone(&self.home))
     }
 
     /// Says in messages what was run.

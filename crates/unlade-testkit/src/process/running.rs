@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::{Outcome, wait};
 use crate::server::lock;
@@ -19,6 +20,8 @@ pub struct Running {
     stdout: Listener,
     stderr: Listener,
     name: String,
+    // Kept for as long as the program runs in it.
+    _home: Arc<TempDir>,
 }
 
 impl Running {
@@ -67,10 +70,10 @@ impl Running {
         self.stop();
     }
 
-    pub(super) fn new(mut child: Child, name: String) -> Self {
+    pub(super) fn new(mut child: Child, name: String, home: Arc<TempDir>) -> Self {
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        Self::listening(child, stdout, stderr, name)
+        Self::listening(child, stdout, stderr, name, home)
     }
 
     /// Listens to a program at the other ends of its stdout and stderr.
@@ -79,8 +82,9 @@ impl Running {
         stdout: impl Read + Send + 'static,
         stderr: impl Read + Send + 'static,
         name: String,
+        home: Arc<TempDir>,
     ) -> Self {
-        Self { child, stdout: Listener::new(stdout), stderr: Listener::new(stderr), name }
+        Self { child, stdout: Listener::new(stdout), stderr: Listener::new(stderr), name, _home: home }
     }
 
     fn stop(&mut self) {

@@ -35,7 +35,7 @@ impl Run {
             Some(pipe) => Box::new(pipe),
             None => Box::new(std::io::empty()),
         };
-        Running::listening(child, redirected, File::from(terminal), self.name())
+        Running::listening(child, redirected, File::from(terminal), self.name(), Arc::clone(&self.home))
     }
 }
 

@@ -119,6 +119,7 @@ impl Layout {
         let declared =
             carrier.map(|carrier| carrier.media_type.clone()).filter(|declared| !declared.as_str().is_empty());
         let mut raw = RawManifest::new(declared, bytes);
+        raw.promised = carrier.map(Content::from);
         if raw.media_type.is_none() {
             // What is no manifest has no type of its own; whoever uses it will say so.
             raw.media_type = Manifest::parse(&raw).ok().map(|manifest| manifest.media_type());

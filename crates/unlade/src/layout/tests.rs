@@ -192,6 +192,35 @@ fn a_manifest_has_the_type_that_the_index_or_else_the_document_declares() {
 }
 
 #[test]
+fn a_manifest_is_what_the_index_says_or_refused() {
+    let mut builder = Builder::new();
+    let (sound, longer, other) = (builder.image("sound"), builder.image("longer"), builder.image("other"));
+    for (digest, name) in [(&sound, "sound"), (&longer, "longer"), (&other, "other")] {
+        builder.name(digest, OCI_MANIFEST, Some(name));
+    }
+    let bytes = std::fs::read(builder.path(&longer)).unwrap();
+    std::fs::write(builder.path(&longer), [bytes.as_slice(), b" "].concat()).unwrap();
+    let bytes = String::from_utf8(std::fs::read(builder.path(&other)).unwrap()).unwrap();
+    std::fs::write(builder.path(&other), bytes.replace("other", "OTHER")).unwrap();
+    let layout = builder.open();
+    assert_eq!(run(layout.manifest(&tag("sound"))).unwrap().digest(), &sound);
+    for name in ["longer", "other"] {
+        assert_eq!(run(layout.manifest(&tag(name))).unwrap_err().kind(), ErrorKind::Mismatch, "{name}");
+    }
+}
+
+#[test]
+fn a_manifest_keeps_the_name_that_the_index_gives_it() {
+    let mut builder = Builder::new();
+    let bytes = br#"{"schemaVersion":2,"layers":[]}"#;
+    let digest = digest_of(Algorithm::Sha512, bytes);
+    std::fs::create_dir(builder.folder.path().join("blobs/sha512")).unwrap();
+    std::fs::write(builder.path(&digest), bytes).unwrap();
+    builder.name(&digest, OCI_MANIFEST, Some("v1"));
+    assert_eq!(run(builder.open().manifest(&tag("v1"))).unwrap().digest(), &digest);
+}
+
+#[test]
 fn a_document_above_the_limit_is_refused() {
     let mut builder = Builder::new();
     let large = builder.image(&"x".repeat(2000));

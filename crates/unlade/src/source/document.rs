@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::descriptor::Descriptor;
+use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::{Algorithm, Digest};
 use crate::spec::manifest::{Manifest, RawManifest};
 use crate::spec::media_type::MediaType;
@@ -19,21 +19,23 @@ pub struct Document {
 }
 
 impl Document {
-    /// Verifies a manifest against what it was asked for by.
+    /// Verifies a manifest against what it was asked for by, and what its place says that it is.
     ///
-    /// A tag promises nothing: the digest is then the SHA-256 of the bytes.
+    /// A tag alone promises nothing: the digest is then the SHA-256 of the bytes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Mismatch`] if the selector is a digest and the bytes have another one.
+    /// [`ErrorKind::Mismatch`] if the bytes have another digest or size than was promised.
     pub fn verify(raw: RawManifest, selector: &Selector) -> Result<Self> {
-        let digest = match selector {
-            Selector::Digest(digest) => {
-                verify::expect(digest, &raw.bytes)?;
-                digest.clone()
-            }
-            _ => verify::digest_of(Algorithm::Sha256, &raw.bytes),
+        let asked = match selector {
+            Selector::Digest(digest) => Some(Content { digest: digest.clone(), size: None }),
+            _ => None,
         };
+        for promised in asked.iter().chain(&raw.promised) {
+            check(promised, &raw.bytes)?;
+        }
+        let named = asked.as_ref().or(raw.promised.as_ref()).map(|content| content.digest.clone());
+        let digest = named.unwrap_or_else(|| verify::digest_of(Algorithm::Sha256, &raw.bytes));
         Ok(Self { raw, digest })
     }
 
@@ -98,6 +100,15 @@ impl Document {
     }
 }
 
+fn check(promised: &Content, bytes: &[u8]) -> Result<()> {
+    let (digest, found) = (&promised.digest, bytes.len() as u64);
+    if let Some(size) = promised.size.filter(|size| *size != found) {
+        let message = format!("the manifest {digest} has {found} bytes where {size} are promised");
+        return Err(Error::new(ErrorKind::Mismatch, message));
+    }
+    verify::expect(digest, bytes)
+}
+
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document").field("digest", &self.digest).field("size", &self.raw.bytes.len()).finish()
@@ -111,6 +122,31 @@ mod tests {
 
     fn document(json: &str) -> Document {
         Document::verify(RawManifest::new(None, json.to_owned()), &Selector::Only).unwrap()
+    }
+
+    #[test]
+    fn what_the_place_says_is_held_against_the_bytes() {
+        let digest = |algorithm, bytes: &[u8]| verify::digest_of(algorithm, bytes);
+        let (right, long) = (digest(Algorithm::Sha256, b"{}"), digest(Algorithm::Sha512, b"{}"));
+        let wrong = digest(Algorithm::Sha256, b"{} ");
+        for (asked, promised, size, expected) in [
+            (None, None, None, Ok(&right)),
+            (None, Some(&right), Some(2), Ok(&right)),
+            (None, Some(&long), Some(2), Ok(&long)),
+            (None, Some(&right), Some(3), Err(ErrorKind::Mismatch)),
+            (None, Some(&wrong), Some(2), Err(ErrorKind::Mismatch)),
+            (Some(&right), Some(&long), Some(2), Ok(&right)),
+            (Some(&right), None, None, Ok(&right)),
+            (Some(&right), Some(&right), Some(3), Err(ErrorKind::Mismatch)),
+            (Some(&right), Some(&wrong), Some(2), Err(ErrorKind::Mismatch)),
+            (Some(&wrong), None, None, Err(ErrorKind::Mismatch)),
+        ] {
+            let mut raw = RawManifest::new(None, "{}");
+            raw.promised = promised.map(|digest| Content { digest: digest.clone(), size });
+            let selector = asked.map_or(Selector::Only, |digest| Selector::Digest(digest.clone()));
+            let found = Document::verify(raw, &selector).map_err(|error| error.kind());
+            assert_eq!(found.as_ref().map(Document::digest).map_err(|kind| *kind), expected, "{asked:?} {promised:?}");
+        }
     }
 
     #[test]

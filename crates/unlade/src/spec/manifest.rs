@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::descriptor::{self, Annotations, Descriptor};
+use super::descriptor::{self, Annotations, Content, Descriptor};
 use super::media_type::{DOCKER_LIST, DOCKER_MANIFEST, MediaType, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST};
 
 /// A manifest as it was received. Its digest is that of these bytes, which are never written anew.
@@ -20,12 +20,14 @@ pub struct RawManifest {
     pub media_type: Option<MediaType>,
     /// The document.
     pub bytes: Bytes,
+    /// What the place itself says the bytes are, such as a layout's index.
+    pub promised: Option<Content>,
 }
 
 impl RawManifest {
     /// Puts the bytes and their declared type together.
     pub fn new(media_type: Option<MediaType>, bytes: impl Into<Bytes>) -> Self {
-        Self { media_type, bytes: bytes.into() }
+        Self { media_type, bytes: bytes.into(), promised: None }
     }
 
     /// Refuses a document of a form that is not handled, before its digest is looked at: that of a signed manifest of

@@ -134,7 +134,7 @@ mod tests {
             let url = SafeUrl::parse(&format!("https://{user}r.example/{path}?{name}=hunter2{more}{fragment}")).unwrap();
             let shown = format!("{url} {url:?} {} {}", url.authority(), serde_json::to_string(&url).unwrap());
             prop_assert!(!shown.contains("hunter2"), "{}", shown);
-            prop_assert!(shown.starts_with("https://") && shown.contains(&name), "{}", shown);
+            prop_assert!(shown.starts_with("https://"), "{}", shown);
         }
     }
 

@@ -19,7 +19,7 @@ use super::partial::Partial;
 pub use super::place::{Place, Replace, resolve};
 use super::publish::{Publication, exists};
 use super::room::reserve;
-use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
+use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Blind, Event, Observer};
 use crate::verify::{Proof, Ticket};
@@ -78,6 +78,7 @@ pub struct FileTarget {
     observer: Arc<dyn Observer>,
     offer: Offer,
     ask: lock::Ask,
+    output: Output,
     state: State,
 }
 
@@ -131,6 +132,7 @@ impl FileTarget {
             observer: Arc::new(Blind),
             offer: Offer::Any,
             ask: lock::ask_system,
+            output: Output::Verbatim,
             state: State::Idle,
         }
     }
@@ -178,7 +180,7 @@ impl FileTarget {
 
     fn fill(&mut self, partial: Partial, job: &Job) -> Result<Room> {
         let path = self.place.path();
-        reserve(partial.file(), job.output, partial.directory(), path, &job.cancel)?;
+        reserve(partial.file(), job.output_size(), partial.directory(), path, &job.cancel)?;
         let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
         self.state = State::Filling { partial, pages: Arc::new(pages) };
         Ok(Room::Empty)
@@ -212,6 +214,7 @@ impl Stage for FileTarget {
         // A proof of the file that was offered does not fit what is filled in its stead.
         self.ticket = Ticket::new();
         self.observer = Arc::clone(&job.observer);
+        self.output = job.output;
         // Lets go of an earlier partial: its lock would be waited for.
         self.state = State::Idle;
         if self.offer != Offer::Nothing {
@@ -252,7 +255,9 @@ impl Stage for FileTarget {
                     replace: self.replace(),
                     durability: self.options.durability,
                 };
-                publication.publish(partial, verified.size)?;
+                // What came out of a decoder is as long as it is: the proof speaks of what went in.
+                let size = (self.output == Output::Verbatim).then_some(verified.size);
+                publication.publish(partial, size)?;
                 let target = path.display().to_string();
                 self.observer.notice(&Event::Committed { target, digest: verified.digest.clone() });
                 Status::Downloaded
@@ -301,10 +306,9 @@ fn judge(occupant: Occupant, offer: Offer, replace: Replace) -> Verdict {
 
 /// Says which files could be the blob; none where a decoder stands between the two.
 fn offer(job: &Job) -> Offer {
-    match (job.content.size, job.output) {
-        (None, None) => Offer::Any,
-        (Some(size), Some(output)) if size == output => Offer::OfSize(size),
-        _ => Offer::Nothing,
+    match job.output {
+        Output::Decoded => Offer::Nothing,
+        Output::Verbatim => job.content.size.map_or(Offer::Any, Offer::OfSize),
     }
 }
 

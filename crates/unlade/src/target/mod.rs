@@ -18,5 +18,5 @@ mod title;
 pub mod writer;
 
 pub use stage::{
-    Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
+    Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
 };

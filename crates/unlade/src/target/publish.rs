@@ -42,12 +42,12 @@ pub(super) struct Publication<'a> {
 }
 
 impl Publication<'_> {
-    /// Makes the file durable, gives it its name, and makes that durable.
+    /// Makes the file durable, gives it its name, and makes that durable. It must hold `size` bytes, if that is given.
     ///
     /// # Errors
     ///
     /// Up to the renaming, what has the final name stays as it was, and the partial is removed.
-    pub(super) fn publish(&self, mut partial: Partial, size: u64) -> Result<()> {
+    pub(super) fn publish(&self, mut partial: Partial, size: Option<u64>) -> Result<()> {
         let mode = match self.settle(&partial, size).and_then(|mode| self.rename(&partial).map(|()| mode)) {
             Ok(mode) => mode,
             Err(error) => {
@@ -61,15 +61,15 @@ impl Publication<'_> {
     }
 
     /// Does all that can be done before the file is visible, and returns the mode that it shall have.
-    fn settle(&self, partial: &Partial, size: u64) -> Result<Mode> {
+    fn settle(&self, partial: &Partial, size: Option<u64>) -> Result<Mode> {
         let file = partial.file();
         let found = fstat(file).map_err(|error| self.failed("look at the partial of", error))?;
         let length = length(&found);
-        if length < size {
+        if let Some(size) = size.filter(|size| length < *size) {
             let message = format!("the partial of {} has {length} bytes where {size} are proven", self.path.display());
             return Err(Error::new(ErrorKind::Io, message));
         }
-        if length > size {
+        if let Some(size) = size.filter(|size| length > *size) {
             set_length(file, size).map_err(|error| self.failed("set the length of", error))?;
         }
         let mode = self.mode(partial)?;

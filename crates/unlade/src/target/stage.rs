@@ -20,8 +20,8 @@ use crate::verify::{Proof, Ticket, Verified};
 pub struct Job {
     /// The blob.
     pub content: Content,
-    /// How many bytes the target will hold; `None` where a decoder stands before it.
-    pub output: Option<u64>,
+    /// What the target will hold of it.
+    pub output: Output,
     /// How long to wait for another process that fills the same target.
     pub lock_wait: Duration,
     /// A request to stop, obeyed while waiting for the lock.
@@ -33,8 +33,26 @@ pub struct Job {
 impl Job {
     /// Describes a blob that goes into the target as it is.
     pub fn new(content: Content, lock_wait: Duration, cancel: Cancel, observer: Arc<dyn Observer>) -> Self {
-        Self { output: content.size, content, lock_wait, cancel, observer }
+        Self { content, output: Output::Verbatim, lock_wait, cancel, observer }
     }
+
+    /// Returns how many bytes the target will hold, where that is known before.
+    pub fn output_size(&self) -> Option<u64> {
+        match self.output {
+            Output::Decoded => None,
+            Output::Verbatim => self.content.size,
+        }
+    }
+}
+
+/// What a target holds of a blob in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// What a decoder makes of it; how much that is shows at its end.
+    Decoded,
+    /// The blob as it is.
+    Verbatim,
 }
 
 /// What a prepared target holds already.

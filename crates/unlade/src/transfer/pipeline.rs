@@ -18,7 +18,7 @@ use crate::observe::{Event, Observer};
 use crate::retry::{Budget, Policy};
 use crate::source::{EndpointId, Source};
 use crate::spec::descriptor::Content;
-use crate::target::{Job, Receipt, Target};
+use crate::target::{Job, Output, Receipt, Target};
 use crate::verify::Verifier;
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
@@ -72,7 +72,10 @@ impl Download {
     /// reports. The target is then as it was before.
     pub async fn into_target(self, target: Target) -> Result<Delivery> {
         let started = Instant::now();
-        let job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        let mut job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        if matches!(target, Target::Ordered(_, Some(_))) {
+            job.output = Output::Decoded;
+        }
         let (ready_tx, ready) = oneshot::channel();
         let (orders_tx, orders) = mpsc::channel(DEPTH);
         let progress = Arc::clone(&self.progress);

@@ -13,31 +13,41 @@ use crate::target::{Fate, Sequential, Transform};
 /// The largest piece of output handed on at once.
 const PIECE: usize = 128 << 10;
 
+/// Whose error ended the decoding.
+enum Fault {
+    Decoder(Error),
+    Stage(Error),
+}
+
 /// Decodes what is ordered into the stage.
 ///
 /// When the decoder fails, the rest of the blob is still taken in: a flipped bit is
-/// then a mismatch, found by the hash, and not taken for the publisher's fault.
+/// then a mismatch, found by the hash, and not taken for the publisher's fault. When
+/// the stage fails, nothing more is wanted.
 pub(super) fn run(transform: Box<dyn Transform>, stage: &mut dyn Sequential, orders: Receiver<Order>) -> Result<Last> {
     let mut input = Input { orders, chunk: Bytes::new(), last: None };
-    let decoded = decode(transform, stage, &mut input);
-    let last = input.drain();
-    match (last, decoded) {
+    let decoded = match decode(transform, stage, &mut input) {
+        Ok(()) => Ok(()),
+        Err(Fault::Decoder(error)) => Err(error),
+        Err(Fault::Stage(error)) => return Err(error),
+    };
+    match (input.drain(), decoded) {
         (Last::Suspend(fate), _) => Ok(Last::Suspend(fate)),
         (publish, Ok(())) => Ok(publish),
         (Last::Publish(_), Err(error)) => Err(error),
     }
 }
 
-fn decode(transform: Box<dyn Transform>, stage: &mut dyn Sequential, input: &mut Input) -> Result<()> {
+fn decode(transform: Box<dyn Transform>, stage: &mut dyn Sequential, input: &mut Input) -> Result<(), Fault> {
     let malformed = |error| Error::new(ErrorKind::Malformed, "the content cannot be decoded").caused_by(error);
-    let mut output = transform.open(Box::new(input))?;
+    let mut output = transform.open(Box::new(input)).map_err(Fault::Decoder)?;
     let mut piece = vec![0; PIECE];
     loop {
         match output.read(&mut piece) {
-            Ok(0) => return stage.flush(),
-            Ok(read) => stage.write(Bytes::copy_from_slice(&piece[..read]))?,
+            Ok(0) => return stage.flush().map_err(Fault::Stage),
+            Ok(read) => stage.write(Bytes::copy_from_slice(&piece[..read])).map_err(Fault::Stage)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(malformed(error)),
+            Err(error) => return Err(Fault::Decoder(malformed(error))),
         }
     }
 }

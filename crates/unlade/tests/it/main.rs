@@ -5,5 +5,6 @@
 mod conformance;
 mod direction;
 mod house;
+mod pipeline;
 mod places;
 mod sources;

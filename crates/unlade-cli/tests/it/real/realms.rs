@@ -67,7 +67,7 @@ impl Site {
 }
 
 fn warnings(stderr: &str) -> Vec<&str> {
-    stderr.lines().filter(|line| line.contains("was shown to")).collect()
+    stderr.lines().filter(|line| line.starts_with("warning:")).collect()
 }
 
 fn says(document: &Value, text: &str) -> bool {

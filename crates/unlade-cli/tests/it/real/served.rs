@@ -8,7 +8,7 @@ use unlade_testkit::Client;
 use unlade_testkit::content::digest;
 use unlade_testkit::document::{Document, Index};
 use unlade_testkit::layout;
-use unlade_testkit::process::{Run, Running, files};
+use unlade_testkit::process::{Running, files};
 use unlade_testkit::real::{DockerRegistry, http_push, skopeo, skopeo_copy};
 
 use super::{assert_is, assert_pulls, here, image, ipxe, kernel, memtest, read};
@@ -18,16 +18,13 @@ use crate::common::{folder, unlade};
 struct Served {
     host: String,
     _running: Running,
-    // Its home.
-    _run: Run,
 }
 
 fn serve(folder: &std::path::Path) -> Served {
-    let run = unlade().arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]);
-    let running = run.start();
+    let running = unlade().arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]).start();
     let line = running.stdout_line("listening on");
     let host = line.trim_end().strip_prefix("listening on http://").unwrap_or_else(|| panic!("it says {line:?}"));
-    Served { host: host.to_owned(), _running: running, _run: run }
+    Served { host: host.to_owned(), _running: running }
 }
 
 impl Served {

@@ -161,6 +161,39 @@ fn pages_are_filled_in_any_order_and_read_back() {
 }
 
 #[test]
+fn several_threads_fill_one_file_while_another_reads() {
+    const GRANULE: usize = 4096;
+    const COUNT: usize = 64;
+    let bytes: Vec<u8> = (0..GRANULE * COUNT).map(|at| u8::try_from(at / GRANULE).unwrap()).collect();
+    let (_folder, path) = folder();
+    let mut target = target(&path);
+    target.prepare(&job(&bytes)).unwrap();
+    let pages = target.pages().unwrap();
+    std::thread::scope(|scope| {
+        let (done, filled) = std::sync::mpsc::channel();
+        for first in 0..8 {
+            let (pages, done, bytes) = (Arc::clone(&pages), done.clone(), &bytes);
+            scope.spawn(move || {
+                // From the end on, as ranges that overtake each other.
+                for granule in (first..COUNT).step_by(8).rev() {
+                    let at = granule * GRANULE;
+                    pages.write_at(&bytes[at..at + GRANULE], at as u64).unwrap();
+                    done.send(at).unwrap();
+                }
+            });
+        }
+        drop(done);
+        for at in filled {
+            let mut buffer = [0; GRANULE];
+            assert_eq!(pages.read_at(&mut buffer, at as u64).unwrap(), GRANULE);
+            assert_eq!(buffer, bytes[at..at + GRANULE]);
+        }
+    });
+    publish(target, &bytes).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
 fn a_thread_that_stayed_behind_cannot_change_what_is_published() {
     let (_folder, path) = folder();
     let target = prepared(target(&path), NEW);
@@ -181,7 +214,7 @@ fn an_empty_blob_is_a_file_too() {
 fn a_blob_of_unknown_size_is_as_long_as_it_is() {
     let (_folder, path) = folder();
     let mut job = job(NEW);
-    (job.content.size, job.output) = (None, None);
+    job.content.size = None;
     let mut target = target(&path);
     target.prepare(&job).unwrap();
     target.pages().unwrap().write_at(LONGER, 0).unwrap();
@@ -194,7 +227,7 @@ fn a_blob_of_unknown_size_is_as_long_as_it_is() {
 fn fewer_bytes_than_were_proven_are_not_published() {
     let (folder, path) = folder();
     let mut job = job(NEW);
-    (job.content.size, job.output) = (None, None);
+    job.content.size = None;
     let mut target = target(&path);
     target.prepare(&job).unwrap();
     target.pages().unwrap().write_at(&NEW[..5], 0).unwrap();
@@ -400,7 +433,7 @@ fn without_a_size_any_file_may_be_the_blob() {
     let (_folder, path) = folder();
     fs::write(&path, OLD).unwrap();
     let mut job = job(NEW);
-    (job.content.size, job.output) = (None, None);
+    job.content.size = None;
     assert!(matches!(target(&path).prepare(&job).unwrap(), Room::Present(_)));
 }
 
@@ -408,9 +441,27 @@ fn without_a_size_any_file_may_be_the_blob() {
 fn behind_a_decoder_no_file_is_the_blob() {
     let (_folder, path) = folder();
     fs::write(&path, OLD).unwrap();
+    let mut job = job(OLD);
+    job.output = Output::Decoded;
+    for size in [job.content.size, None] {
+        job.content.size = size;
+        assert!(matches!(target(&path).prepare(&job).unwrap(), Room::Empty), "{size:?}");
+    }
+}
+
+#[test]
+fn what_a_decoder_makes_of_a_blob_is_as_long_as_it_is() {
     let mut job = job(NEW);
-    job.output = None;
-    assert!(matches!(target(&path).prepare(&job).unwrap(), Room::Empty));
+    job.output = Output::Decoded;
+    for decoded in [OLD, b"", LONGER] {
+        let (_folder, path) = folder();
+        let mut target = target(&path);
+        target.prepare(&job).unwrap();
+        target.pages().unwrap().write_at(decoded, 0).unwrap();
+        let receipt = publish(target, NEW).unwrap();
+        assert_eq!(receipt.verified.digest, job.content.digest);
+        assert_eq!(fs::read(&path).unwrap(), decoded);
+    }
 }
 
 #[test]
@@ -477,7 +528,7 @@ fn more_than_the_file_system_holds_is_refused_before_the_first_byte() {
         let (folder, path) = folder();
         fs::write(&path, OLD).unwrap();
         let mut job = job(NEW);
-        (job.content.size, job.output) = (Some(size), Some(size));
+        job.content.size = Some(size);
         let error = target(&path).prepare(&job).unwrap_err();
         assert_eq!((error.kind(), &error.context().advice), (ErrorKind::NoSpace, &Some(Advice::FreeSpace(size))));
         assert_eq!(fs::read(&path).unwrap(), OLD);

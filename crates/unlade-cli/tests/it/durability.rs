@@ -1,0 +1,47 @@
+//! What reaches the disk, and in which order: as the system was asked, seen by strace.
+
+use std::fs;
+use std::path::Path;
+
+use unlade_testkit::process::Run;
+
+use crate::common::{disk, folder, registry_of};
+
+/// Pulls under strace, and gives the calls that bear on durability.
+#[track_caller]
+fn calls(target: &Path, options: &[&str]) -> Vec<String> {
+    let registry = registry_of(&disk());
+    let traces = folder();
+    let trace = traces.path().join("trace");
+    let calls = "trace=fsync,fdatasync,sync_file_range,rename,renameat,renameat2";
+    let run = Run::new("/usr/bin/strace").args(["-f", "-y", "-qq", "-e", calls, "-o"]).arg(&trace);
+    let run = run.arg(env!("CARGO_BIN_EXE_unlade")).args(["pull", &registry.reference("acme/disk:v1"), "-o"]);
+    run.arg(target).args(options).run().assert_code(0);
+    let text = fs::read_to_string(&trace).expect("read what strace saw");
+    text.lines().filter(|line| line.contains(" = 0")).map(str::to_owned).collect()
+}
+
+fn position(calls: &[String], call: &str, argument: &str) -> Option<usize> {
+    calls.iter().position(|line| line.contains(call) && line.contains(argument))
+}
+
+#[test]
+fn content_is_synced_before_its_name_and_its_name_before_the_end() {
+    let folder = folder();
+    let calls = calls(&folder.path().join("out.img"), &[]);
+    let content = position(&calls, "sync(", ".out.img.unlade-partial>");
+    let renamed = position(&calls, "rename", "out.img");
+    let name = position(&calls, "sync(", &format!("<{}>", folder.path().display()));
+    let (Some(content), Some(renamed), Some(name)) = (content, renamed, name) else {
+        panic!("content, renaming and folder are there: {calls:#?}");
+    };
+    assert!(content < renamed && renamed < name, "{calls:#?}");
+}
+
+#[test]
+fn nothing_is_synced_for_those_who_do_not_want_it() {
+    let folder = folder();
+    let calls = calls(&folder.path().join("out.img"), &["--no-sync"]);
+    assert_eq!(position(&calls, "sync(", ""), None, "{calls:#?}");
+    assert!(position(&calls, "rename", "out.img").is_some(), "{calls:#?}");
+}
