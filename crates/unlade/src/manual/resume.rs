@@ -46,6 +46,8 @@
 //!    nor removed.
 //! 4. It is locked. Another process that fills the same file is waited for, 10 minutes
 //!    unless told otherwise, and named; when it is done its file is found and hashed.
+//!    Where the file system has no locks, the partial gets a name that no other process
+//!    has a reason to open, and the observer is warned.
 //! 5. It is emptied and its room allocated; where the file system cannot allocate, the
 //!    room is checked alone. Too little is [`NoSpace`](crate::ErrorKind::NoSpace) before
 //!    the first byte is asked for.
@@ -58,8 +60,9 @@
 //!
 //! There is no journal yet. What is not published in this process is removed: after a
 //! failure that no retry mends, after a mismatch, and on request
-//! ([`Cancel`](crate::cancel::Cancel), Ctrl-C); the observer is told of it. A process
-//! that is killed leaves its partial; the next one empties it and starts over.
+//! ([`Cancel`](crate::cancel::Cancel), Ctrl-C); the observer is told of it if any bytes
+//! had come. A process that is killed leaves its partial; the next one empties it and
+//! starts over, unless it had a name of its own.
 //!
 //! [`Ledger`](crate::target::Ledger) is where a journal will come in: targets may have
 //! one, and none has. Saved hash states will not be part of it. A prefix will be read and

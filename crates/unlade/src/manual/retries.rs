@@ -19,7 +19,7 @@
 //! | reset, closed early, refused, unreachable | yes |
 //! | no connection, no answer, no bytes, or too few bytes in time | yes |
 //! | the name cannot be resolved now | yes |
-//! | 408, 425, 429, 5xx but 501 and 505 | yes |
+//! | 408, 425, 429, 5xx | yes |
 //! | no host has that name | no: it will not have it in a second |
 //! | damage on a TLS connection, an internal error of the server in its handshake | yes |
 //! | a certificate, or whatever else is wrong with a TLS handshake | no |
@@ -54,6 +54,9 @@
 //! After a failed request, all requests of the same client to that host wait, be it the
 //! registry, a token server or a store. A body that breaks off makes only its own download
 //! wait.
+//!
+//! One request is made for comfort alone: where a tag does not exist, near ones are looked
+//! for, once, in one page of tags, for at most 5 s.
 //!
 //! # Timeouts
 //!

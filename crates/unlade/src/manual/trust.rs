@@ -31,9 +31,9 @@
 //! ones. All challenges of all `WWW-Authenticate` headers are read (up to 32, of headers
 //! up to 16 KiB), and Bearer comes before Basic.
 //!
-//! A login that is missing is shown, once a request. A token that was known from earlier
-//! requests, or that is said to be stale (`error="invalid_token"`), is renewed, once. A
-//! password that was refused is not shown again: some servers lock the account.
+//! In each try, a login that is missing is shown once, and a token that was known from
+//! earlier requests, or that is said to be stale (`error="invalid_token"`), is renewed
+//! once. A password that was refused is not shown again: some servers lock the account.
 //!
 //! A token is asked for by GET, or by an `OAuth2` POST for an identity token. It is kept for
 //! exactly this realm, service, scope and login, and whoever needs the same one at the

@@ -175,7 +175,7 @@ fn several_layers_are_listed_and_none_is_guessed() {
            caused by: the manifest has 2 layers\n    \
              DIGEST  vmlinuz  application/x-kernel\n    \
              DIGEST  initrd.img  application/x-initrd\n\
-         hint: fetch one by its digest: unlade blob REPO@DIGEST\n",
+         hint: take one of them by its digest: unlade blob REPO@DIGEST > FILE\n",
     );
 }
 
