@@ -14,7 +14,7 @@ const CONTRADICTIONS: [(&str, &str); 4] =
 
 /// Reads the options of this process.
 pub(crate) fn read() -> Result<Options, clap::Error> {
-    parse(std::env::args_os().collect())
+    parse(&std::env::args_os().collect::<Vec<_>>())
 }
 
 /// Describes the command line. The variables are left out of the help, which says by what rule they are named.
@@ -23,13 +23,13 @@ pub(crate) fn command() -> Command {
     Options::command().mut_args(hide).mut_subcommands(|verb| verb.mut_args(hide))
 }
 
-fn parse(words: Vec<OsString>) -> Result<Options, clap::Error> {
+fn parse(words: &[OsString]) -> Result<Options, clap::Error> {
     let mut command = without_variables(command(), &is_empty);
-    let mut matches = command.try_get_matches_from_mut(&words)?;
+    let mut matches = command.try_get_matches_from_mut(words)?;
     let overruled = overruled(&matches, &mut command)?;
     if !overruled.is_empty() {
         command = without_variables(command, &|argument| overruled.contains(&argument.get_id().as_str()));
-        matches = command.try_get_matches_from_mut(&words)?;
+        matches = command.try_get_matches_from_mut(words)?;
     }
     Options::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

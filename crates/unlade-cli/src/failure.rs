@@ -142,7 +142,10 @@ fn advised(advice: &Advice) -> String {
     match advice {
         Advice::AllowNet(net) => format!("if the registry may lead there, allow it with --allow-net {net}"),
         Advice::AskOperators(host) => {
-            format!("the registry leads to {host}, which refuses: tell the registry's operators")
+            format!(
+                "the registry leads to {host}, which refuses and was shown no login: try again later, or tell the \
+                 registry's operators; over https --trust-host {host} shows the login there too"
+            )
         }
         Advice::CertificateAuthority(host) => {
             format!("give the certificate authority that signs for {host} with --ca-file FILE")

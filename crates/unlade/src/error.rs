@@ -240,7 +240,7 @@ impl Error {
 
     /// Says the same as another kind; message, context and cause stay.
     #[must_use]
-    pub(crate) fn as_kind(mut self, kind: ErrorKind) -> Self {
+    pub(crate) fn turned_into(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }

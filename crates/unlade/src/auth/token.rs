@@ -71,6 +71,11 @@ impl TokenKey {
         Self { credential: Arc::new(Credential::Anonymous), ..self.clone() }
     }
 
+    /// Says whether a token is the very secret that it would be asked for with.
+    pub(crate) fn is_spent_on(&self, token: &Token) -> bool {
+        matches!(&*self.credential, Credential::BareToken(secret) if *secret == token.secret)
+    }
+
     /// Writes the request for the token.
     pub fn call(&self) -> TokenCall {
         match &*self.credential {

@@ -165,7 +165,7 @@ impl Api {
         let at = travel.journey.url();
         let mut asked = format!("cannot {}", request.what);
         if !travel.journey.is_home() {
-            asked = format!("{asked} from {}, where it was led", travel.place());
+            asked = format!("{asked} at {}", travel.place());
         }
         let error = travel.describe(refusal::failed(failure, &asked, at));
         pause(&self.registries, at, outcome, error, terms).await
@@ -266,7 +266,7 @@ impl Api {
         let refused = self.refuse(request, travel, answer).await;
         let context = refused.context().clone();
         let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
-        let place = if travel.journey.is_home() { String::new() } else { format!(" from {}", travel.place()) };
+        let place = if travel.journey.is_home() { String::new() } else { format!(" at {}", travel.place()) };
         Error::new(cause.kind(), format!("cannot {}{place}", request.what))
             .with(|into| {
                 *into = context;

@@ -17,6 +17,7 @@ use crate::source::{Ask, Body, Chunks, EndpointId};
 use crate::spec::content_range::ContentRange;
 use crate::spec::descriptor::Content;
 use crate::spec::safe_url::SafeUrl;
+use crate::transport::redirect::same_origin;
 use crate::transport::watch::watch;
 
 /// Opens a window of a blob.
@@ -41,7 +42,7 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
     // An answer that is compressed has another length, which would hide the reason.
     let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
     let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
-    Ok(Body::new(window, total, origin, chunks(api, request.what, reply)))
+    Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)))
 }
 
 /// Says where a window without a byte in it lies: no range could name it. A blob that is
@@ -133,12 +134,15 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>> {
     parsed.map(Some).ok_or_else(|| Error::new(ErrorKind::PeerMisbehaved, "the answer's length is no number"))
 }
 
-fn chunks(api: &Api, what: String, reply: Reply) -> Chunks {
+fn chunks(api: &Api, what: &str, reply: Reply) -> Chunks {
     let url = reply.url;
+    let host = SafeUrl::from(url.clone()).authority();
+    let place = if same_origin(&url, api.home()) { String::new() } else { format!(" at {host}") };
+    let asked = format!("cannot {what}{place}");
     let effort = reply.effort;
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
-            refusal::failed(failure, &format!("cannot {what}"), &url).with(|context| {
+            refusal::failed(failure, &asked, &url).with(|context| {
                 context.url = Some(SafeUrl::from(url.clone()));
                 context.attempts = effort.tries();
             })

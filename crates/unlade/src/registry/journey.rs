@@ -18,12 +18,20 @@ pub(super) struct Journey {
     left: bool,
     /// A redirect target that refused was given up for a fresh redirect.
     returned: bool,
-    /// A challenge of the registry was answered.
-    answered: bool,
-    /// What answered a challenge was refused in its turn, and renewed.
-    renewed: bool,
+    /// What became of the registry's challenges.
+    answers: Answers,
     /// A challenge of the place that a redirect led to was answered.
     answered_abroad: bool,
+}
+
+/// How often a challenge of the registry was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Answers {
+    None,
+    /// A login was shown.
+    Shown,
+    /// One that was shown was refused in its turn, and renewed.
+    Renewed,
 }
 
 /// What a 401 says of the login that the request showed.
@@ -66,8 +74,7 @@ impl Journey {
             hops: 0,
             left: false,
             returned: false,
-            answered: false,
-            renewed: false,
+            answers: Answers::None,
             answered_abroad: false,
         }
     }
@@ -97,7 +104,7 @@ impl Journey {
     /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
     pub(super) fn give_up_target(&mut self) {
         let fresh = Self::begin(self.home.clone());
-        *self = Self { answered: self.answered, renewed: self.renewed, returned: true, ..fresh };
+        *self = Self { answers: self.answers, returned: true, ..fresh };
     }
 
     /// Says whether a fresh redirect may still lead to a place that does not refuse.
@@ -111,17 +118,17 @@ impl Journey {
             self.answered_abroad = true;
             return;
         }
-        self.answered = true;
-        self.renewed |= objection != Objection::Missing;
+        let answer = if objection == Objection::Missing { Answers::Shown } else { Answers::Renewed };
+        self.answers = self.answers.max(answer);
     }
 
     /// Says whether answering a challenge of the registry can change anything: a login that is missing is shown, one
     /// that was known from earlier requests or is said to be stale is renewed, each once.
     fn may_answer(&self, objection: Objection) -> bool {
         match objection {
-            Objection::Missing => !self.answered,
+            Objection::Missing => self.answers == Answers::None,
             Objection::Refused => false,
-            Objection::Stale | Objection::Unexplained => !self.renewed,
+            Objection::Stale | Objection::Unexplained => self.answers < Answers::Renewed,
         }
     }
 
@@ -206,7 +213,9 @@ mod tests {
             (&[Missing, Stale], Stale, Refuse),
         ] {
             let mut journey = at_home();
-            earlier.iter().for_each(|earlier| journey.note_answered(*earlier));
+            for earlier in earlier {
+                journey.note_answered(*earlier);
+            }
             let found = journey.judge(StatusCode::UNAUTHORIZED, objection);
             assert_eq!(found, expected, "{objection:?} after {earlier:?}");
         }

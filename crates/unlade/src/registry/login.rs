@@ -109,7 +109,7 @@ impl Login {
 
     /// Takes note of challenges that ask for more than this repository: they are not obeyed.
     pub(super) fn note_scopes(&self, challenges: &[Challenge]) {
-        let asked = challenges.iter().flat_map(|challenge| challenge.scopes());
+        let asked = challenges.iter().flat_map(Challenge::scopes);
         if let Some(more) = asked.into_iter().find_map(|asked| self.scope.exceeded_by(&asked)) {
             tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
@@ -124,7 +124,7 @@ impl Login {
         if let Some((doubt, host)) = self.doubt.get().filter(|_| refused || error.kind() == ErrorKind::NotFound) {
             let kind = if refused { ErrorKind::Denied } else { error.kind() };
             let cause = Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"));
-            return error.as_kind(kind).advise(doubt.advice(host)).caused_by(cause);
+            return error.turned_into(kind).advise(doubt.advice(host)).caused_by(cause);
         }
         if !refused {
             return error;
@@ -239,7 +239,7 @@ fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {
         } else {
             format!("a login is wanted in a form that is not spoken here: {schemes}")
         };
-        Error::new(ErrorKind::Unauthorized, text)
+        Error::new(ErrorKind::Unauthorized, text).advise(Advice::SpeakKnownScheme)
     })
 }
 

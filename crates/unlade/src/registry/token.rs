@@ -138,7 +138,7 @@ fn refused_kind(status: StatusCode) -> ErrorKind {
 fn unreached(failure: Failure, from: &Url) -> Error {
     let forbidden = matches!(failure.kind(), FailureKind::ForbiddenAddress(..));
     let error = refusal::failed(failure, &format!("cannot get a token from {}", host(from)), from);
-    if forbidden { error.as_kind(ErrorKind::Denied) } else { error }
+    if forbidden { error.turned_into(ErrorKind::Denied) } else { error }
 }
 
 fn too_large(from: &Url) -> Error {

@@ -11,8 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Effort;
 use crate::spec::safe_url::SafeUrl;
 
-/// A request on its way.
-#[derive(Debug)]
+/// A request on its way. It cannot be formatted: its URL may be signed, and so a secret.
 pub(super) struct Travel {
     pub(super) journey: Journey,
     /// The answer to a challenge of the place that a redirect led to.
@@ -23,7 +22,7 @@ pub(super) struct Travel {
 }
 
 /// What a request shows of who asks.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Pass {
     /// The same each time: a password, or a token that is not to be exchanged.
     Fixed(Secret),
@@ -60,6 +59,8 @@ impl Travel {
     pub(super) fn objection(&self, challenges: &[Challenge]) -> Objection {
         match (&self.shown, challenges.iter().find_map(Challenge::error)) {
             (None, _) => Objection::Missing,
+            // A bare token that is shown as it is can only be shown again.
+            (Some(Pass::Token(key, token, _)), _) if key.is_spent_on(token) => Objection::Refused,
             (Some(Pass::Token(..)), Some("invalid_token")) => Objection::Stale,
             (Some(Pass::Token(_, _, Age::Known)), None) => Objection::Unexplained,
             // Neither a password nor a token that was made for this very request gets better by asking again.

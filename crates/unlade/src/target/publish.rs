@@ -241,10 +241,10 @@ mod tests {
                 replace: Replace::Always,
                 durability: Durability::NoSync,
             };
-            publication.settle(&partial, 0).unwrap();
+            publication.settle(&partial, Some(0)).unwrap();
             // As a process leaves it that is killed before the renaming.
             assert_eq!(fs::metadata(partial.path()).unwrap().mode() & 0o7777, expected, "{wanted:o}");
-            publication.publish(partial, 0).unwrap();
+            publication.publish(partial, Some(0)).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, wanted);
         }
     }

@@ -105,8 +105,7 @@ impl Transport for Pool {
         if let Some(body) = body {
             request = request.body(body);
         }
-        // Connecting has its own limit, and does not count against the answer's.
-        let sent = tokio::time::timeout(connect_timeout.saturating_add(response_timeout), request.send()).await;
+        let sent = tokio::time::timeout(response_timeout, request.send()).await;
         let response = sent
             .map_err(|_| Failure::new(FailureKind::ResponseTimeout))?
             .map_err(|error| Failure::from_reqwest(error, Phase::Head))?;

@@ -127,8 +127,8 @@ fn one_small_crate_may_use_unsafe_code() {
         let manifest = read(&folder.join("Cargo.toml"));
         if folder.ends_with(UNSAFE) {
             assert!(manifest.contains(r#"unsafe_code = "deny""#), "unsafe code says why");
-            let lines: usize = rust_files(&folder.join("src")).iter().map(|file| read(file).lines().count()).sum();
-            assert!(lines <= MAX_UNSAFE_LINES, "{UNSAFE} has {lines} lines");
+            let length: usize = rust_files(&folder.join("src")).iter().map(|file| read(file).lines().count()).sum();
+            assert!(length <= MAX_UNSAFE_LINES, "{UNSAFE} has {length} lines");
             continue;
         }
         assert!(manifest.contains("[lints]\nworkspace = true"), "{} has lints of its own", folder.display());

@@ -151,7 +151,8 @@ fn go_asked_for_plain_http() -> Row {
     Row::of_speaker("a TLS server in Go, spoken to in plain http", Speaker::start(page)).says(
         1,
         "Rejected",
-        "error: cannot read the manifest v1 of HOST/acme/disk: HOST answered 400 bad request\n\
+        "error: cannot read the manifest v1 of HOST/acme/disk: HOST answered 400 bad request; \
+             Client sent an HTTP request to an HTTPS server.\n\
              hint: if this server speaks TLS, say so with --plain-http=false\n",
     )
 }
@@ -162,7 +163,8 @@ fn nginx_asked_for_plain_http() -> Row {
     Row::of_speaker("nginx with TLS, spoken to in plain http", Speaker::start(page)).says(
         1,
         "Rejected",
-        "error: cannot read the manifest v1 of HOST/acme/disk: HOST answered 400 bad request\n\
+        "error: cannot read the manifest v1 of HOST/acme/disk: HOST answered 400 bad request; \
+             The plain HTTP request was sent to HTTPS port\n\
              hint: if this server speaks TLS, say so with --plain-http=false\n",
     )
 }

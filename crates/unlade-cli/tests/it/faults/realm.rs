@@ -10,13 +10,13 @@ cases! {
     // Over plain http another host gets nothing; it may be asked for a token that needs no login.
     a_realm_on_another_host_does_not_get_the_login => Case::new()
         .login(Login::Bearer)
-        .lie_about(manifest(), elsewhere_by_name)
+        .lie_about(manifest().always(), elsewhere_by_name)
         .fails("Denied", 4, &["manifest", "manifest +Bearer"])
         .elsewhere(&["token"])
         .says(&["the login was not shown to localhost:", "without verified TLS"]);
     a_realm_on_another_host_does_not_get_an_identity_token => Case::new()
         .login(Login::Identity)
-        .lie_about(manifest(), elsewhere_by_name)
+        .lie_about(manifest().always(), elsewhere_by_name)
         .fails("Denied", 4, &["manifest", "manifest +Bearer"])
         .elsewhere(&["token"])
         .says(&["the login was not shown to localhost:"]);
@@ -31,13 +31,13 @@ cases! {
     a_realm_on_another_host_is_trusted_over_tls_alone => Case::new()
         .login(Login::Bearer)
         .arguments(&["--trust-realm", "localhost"])
-        .lie_about(manifest(), elsewhere_by_name)
+        .lie_about(manifest().always(), elsewhere_by_name)
         .fails("Denied", 4, &["manifest", "manifest +Bearer"])
         .elsewhere(&["token"]);
     // No option lets a login go to another host without verified TLS: none is suggested.
     a_realm_without_tls_is_not_suggested_to_be_trusted => Case::new()
         .login(Login::Bearer)
-        .lie_about(manifest(), elsewhere_by_name)
+        .lie_about(manifest().always(), elsewhere_by_name)
         .fails("Denied", 4, &["manifest", "manifest +Bearer"])
         .elsewhere(&["token"])
         .also(|_, outcome| assert!(!outcome.stderr.contains("--trust-realm"), "{}", outcome.stderr));
@@ -48,7 +48,7 @@ cases! {
         .login(Login::Bearer)
         .lie_about(manifest(), registry_by_name)
         .succeeds(&["manifest", "token +Basic", "manifest +Bearer", "blob +Bearer"])
-        .says(&["warning: the login for 127.0.0.1:", " is shown to localhost:"]);
+        .says(&["warning: the login for 127.0.0.1:", " was shown to localhost:"]);
     over_tls_a_trusted_host_gets_a_password_without_a_word => Case::new()
         .tls()
         .login(Login::Bearer)

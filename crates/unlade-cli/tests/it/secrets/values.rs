@@ -2,7 +2,6 @@
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 use unlade::auth::scope::Scope;
@@ -63,7 +62,7 @@ fn credentials_are_not_written() {
         shows_nothing(&Found::new(credential.clone(), "a test"));
         let password = hex(PASSWORD, "%");
         let realm = format!("https://{USER}:{password}@auth.example/token?key={SIGNATURE}").parse().unwrap();
-        let key = TokenKey::new(realm, Some("service".to_owned()), Scope::pull("acme/disk"), Arc::new(credential));
+        let key = TokenKey::new(realm, Some("service"), Scope::pull("acme/disk"), Arc::new(credential));
         shows_nothing(&key);
         shows_nothing(&key.call());
     }
@@ -73,13 +72,13 @@ fn credentials_are_not_written() {
 
 #[test]
 fn tokens_are_not_written() {
-    let token = Token::lasting(Secret::new(REGISTRY_TOKEN), Instant::now());
+    let token = Token::lasting(Secret::new(REGISTRY_TOKEN));
     shows_nothing(&token);
     shows_nothing(&token.authorization());
     let answer = json!({ "token": REGISTRY_TOKEN, "expires_in": 300 }).to_string();
-    shows_nothing(&Token::from_answer(answer.as_bytes(), Instant::now(), SystemTime::now()).unwrap());
+    shows_nothing(&Token::from_answer(answer.as_bytes()).unwrap());
     for broken in [format!("{{\"token\": {REGISTRY_TOKEN}"), json!({ "token": format!("{PASSWORD}\n") }).to_string()] {
-        let error = Token::from_answer(broken.as_bytes(), Instant::now(), SystemTime::now()).unwrap_err();
+        let error = Token::from_answer(broken.as_bytes()).unwrap_err();
         shows_nothing(&error);
         error.chain().iter().for_each(|text| says_nothing(text));
     }
@@ -91,15 +90,15 @@ async fn a_cache_of_tokens_is_not_written() {
     let credential = Arc::new(credentials().remove(0));
     let realm = format!("https://auth.example/token?key={SIGNATURE}").parse().unwrap();
     let key = TokenKey::new(realm, None, Scope::pull("acme/disk"), credential);
-    let token = async { Ok(Token::lasting(Secret::new(REGISTRY_TOKEN), Instant::now())) };
-    cache.obtain(&key, Instant::now(), || token).await.unwrap();
+    let token = async { Ok(Token::lasting(Secret::new(REGISTRY_TOKEN))) };
+    cache.obtain(&key, || token).await.unwrap();
     shows_nothing(&cache);
 }
 
 #[test]
 fn where_credentials_come_from_is_not_written() {
     let text = auth_file();
-    let source = || AuthFileSource::new("auth.json".to_owned(), text.clone().into_bytes(), NamedBy::User);
+    let source = || AuthFileSource::new("auth.json".to_owned(), Ok(text.clone().into_bytes()), NamedBy::User);
     shows_nothing(&source());
     shows_nothing(&AuthFile::parse(text.as_bytes(), "auth.json").unwrap());
     let secret = format!("{USER}:{PASSWORD}");
@@ -156,7 +155,7 @@ async fn a_client_at_work_is_not_written() {
     let registry = LyingRegistry::builder().access(Access::Bearer(rules)).blobs_at(&store.url("")).start();
     registry.publish("acme/disk", "v1", &disk());
     let file = json!({ "auths": { registry.host(): Vault::login() } }).to_string();
-    let source = AuthFileSource::new("auth.json".to_owned(), file.into_bytes(), NamedBy::User);
+    let source = AuthFileSource::new("auth.json".to_owned(), Ok(file.into_bytes()), NamedBy::User);
     let builder = Client::builder().credentials(Keychain::new([source]).unwrap());
     shows_nothing(&builder);
     let client = builder.build().unwrap();
