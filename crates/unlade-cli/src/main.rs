@@ -30,7 +30,8 @@ fn run(options: Options) -> u8 {
         Ok(session) => session,
         Err(error) => return failure::report(&error, json),
     };
-    let code = match session.run(verbs::run(options.verb, &session)) {
+    let patience = verbs::patience(&options.verb);
+    let code = match session.run(verbs::run(options.verb, &session), patience) {
         Ok(()) => 0,
         Err(error) => {
             session.display().failed(&error.chain().join(": "));

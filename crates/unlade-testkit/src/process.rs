@@ -27,6 +27,7 @@ pub struct Run {
     environment: BTreeMap<String, std::ffi::OsString>,
     input: Vec<u8>,
     timeout: Duration,
+    // Shared with the program while it runs: it is its folder, and its home.
     home: Arc<TempDir>,
 }
 
@@ -121,7 +122,7 @@ impl Run {
     #[track_caller]
     pub fn run(&self) -> Outcome {
         let (mut stdout, mut stderr) = (spool(), spool());
-        let mut child = self.spawn(share(&stdout), share(&stderr));
+        let mut child = self.spawn(Command::new(&self.program), share(&stdout), share(&stderr));
         let code = wait(&mut child, self.timeout, &self.name()).code();
         let stderr = String::from_utf8_lossy(&read_back(&mut stderr)).into_owned();
         Outcome { code, stdout: read_back(&mut stdout), stderr }
@@ -130,8 +131,8 @@ impl Run {
     /// Starts the program and gives it back running: for tests that talk to it, send it signals or kill it.
     #[track_caller]
     pub fn start(&self) -> Running {
-        let child = self.spawn(Stdio::piped(), Stdio::piped());
-        Running::new(child, self.name(), Arc::clone(&self.home))
+        let child = self.spawn(self.signalled(), Stdio::piped(), Stdio::piped());
+        Running::new(child, self)
     }
 
     /// Says in messages what was run.
@@ -139,12 +140,19 @@ impl Run {
         format!("{} {:?}", self.program.display(), self.arguments)
     }
 
+    /// Makes a command that heeds signals, also where whoever started the tests ignores some: `nohup`, or a script.
+    fn signalled(&self) -> Command {
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=HUP,INT,TERM").arg(&self.program);
+        command
+    }
+
     #[track_caller]
-    fn spawn(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
+    fn spawn(&self, mut command: Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
         let mut input = spool();
         std::io::Write::write_all(&mut input, &self.input).expect("write the input of a run");
         input.rewind().expect("go to the start of the input");
-        Command::new(&self.program)
+        command
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)

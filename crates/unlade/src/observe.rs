@@ -1,6 +1,7 @@
 //! What happens on the way, told to whoever watches.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::spec::digest::Digest;
@@ -27,6 +28,11 @@ pub enum Event {
     EndpointChanged {
         /// The place they come from now.
         endpoint: String,
+    },
+    /// A file was made, or taken over, that is filled in the target's stead and must not stay without it.
+    PartialMade {
+        /// The file.
+        path: PathBuf,
     },
     /// The unfinished part of a download was removed: nothing of it is left.
     PartialRemoved {
@@ -77,6 +83,7 @@ impl Event {
         match self {
             Self::Committed { .. } => "committed",
             Self::EndpointChanged { .. } => "endpoint_changed",
+            Self::PartialMade { .. } => "partial_made",
             Self::PartialRemoved { .. } => "partial_removed",
             Self::Resolved { .. } => "resolved",
             Self::Resumed { .. } => "resumed",

@@ -80,6 +80,7 @@ pub(super) fn document(event: &Event) -> Value {
     let mut fields = match event {
         Event::Committed { target, digest } => json!({ "target": target, "digest": digest.to_string() }),
         Event::EndpointChanged { endpoint } => json!({ "endpoint": endpoint }),
+        Event::PartialMade { path } => json!({ "path": path.display().to_string() }),
         Event::PartialRemoved { path } => json!({ "path": path }),
         Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
         Event::Resumed { at } => json!({ "bytes_verified": at }),

@@ -12,7 +12,7 @@ use unlade::spec::reference::Reference;
 use unlade::{Error, ErrorKind, Result};
 
 use crate::options::{Choice, Verb};
-use crate::session::Session;
+use crate::session::{Patience, Session};
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
@@ -22,6 +22,14 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
         Verb::Manifest(options) => manifest::run(&options, session).await,
         Verb::Pull(options) => pull::run(&options, session).await,
         Verb::Serve(options) => serve::run(&options, session).await,
+    }
+}
+
+/// Says how long a verb may take to end once it is asked to.
+pub(crate) fn patience(verb: &Verb) -> Patience {
+    match verb {
+        Verb::Serve(_) => Patience::Endless,
+        Verb::Blob(_) | Verb::Digest(_) | Verb::Manifest(_) | Verb::Pull(_) => Patience::Brief,
     }
 }
 

@@ -16,5 +16,6 @@ pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<(
     output::line(&format!("listening on http://{address}"))?;
     let cancel = session.cancel().clone();
     unlade_serve::serve(listener, shelf, async move { cancel.cancelled().await }).await;
+    session.display().summary("stopped on request");
     Ok(())
 }

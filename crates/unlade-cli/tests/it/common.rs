@@ -108,8 +108,9 @@ pub(crate) fn fair_error(outcome: &Outcome) -> Value {
         assert!(error.get(key).is_some(), "{key} is missing: {error}");
     }
     let message = error["message"].as_str().expect("a message");
-    let first = message.split("  ").next().unwrap_or(message).trim();
-    assert!(stderr.contains(&format!("error: {first}")), "{message:?} is not what stderr says:\n{stderr}");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = words(stderr).contains(&format!("error: {}", words(message)));
+    assert!(said, "{message:?} is not what stderr says:\n{stderr}");
     let causes = error["causes"].as_array().expect("a list of causes");
     assert_eq!(causes.len(), stderr.matches("  caused by: ").count(), "causes: {causes:?}\n{stderr}");
     match error["hint"].as_str() {

@@ -2,6 +2,7 @@
 
 mod documents;
 mod screen;
+mod signals;
 
 use unlade_testkit::LyingRegistry;
 use unlade_testkit::content::{bytes, digest as digest_of};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Outcome, wait};
+use super::{Outcome, Run, wait};
 use crate::server::lock;
 
 /// A program that runs; it is killed when this value is dropped.
@@ -70,10 +70,10 @@ impl Running {
         self.stop();
     }
 
-    pub(super) fn new(mut child: Child, name: String, home: Arc<TempDir>) -> Self {
+    pub(super) fn new(mut child: Child, run: &Run) -> Self {
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        Self::listening(child, stdout, stderr, name, home)
+        Self::listening(child, stdout, stderr, run)
     }
 
     /// Listens to a program at the other ends of its stdout and stderr.
@@ -81,10 +81,10 @@ impl Running {
         child: Child,
         stdout: impl Read + Send + 'static,
         stderr: impl Read + Send + 'static,
-        name: String,
-        home: Arc<TempDir>,
+        run: &Run,
     ) -> Self {
-        Self { child, stdout: Listener::new(stdout), stderr: Listener::new(stderr), name, _home: home }
+        let (stdout, stderr) = (Listener::new(stdout), Listener::new(stderr));
+        Self { child, stdout, stderr, name: run.name(), _home: Arc::clone(&run.home) }
     }
 
     fn stop(&mut self) {
@@ -168,7 +168,6 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Run;
 
     fn shell(script: &str) -> Running {
         Run::new("/bin/sh").args(["-c", script]).start()
@@ -190,6 +189,22 @@ mod tests {
         let outcome = running.finish();
         outcome.assert_code(3);
         assert_eq!((outcome.stdout_text().as_str(), outcome.stderr.as_str()), ("bye\n", "ready for it\n"));
+    }
+
+    #[test]
+    fn a_program_heeds_signals_that_its_starter_ignores() {
+        let this = std::env::current_exe().expect("a test has a path");
+        if std::env::var_os("UNLADE_TESTKIT_CHILD").is_some() {
+            let running = shell("echo ready; exec sleep 600");
+            running.stdout_line("ready");
+            running.signal(Signal::INT);
+            assert_eq!(running.finish().code, None);
+            return;
+        }
+        let name = "process::running::tests::a_program_heeds_signals_that_its_starter_ignores";
+        let script = format!("trap '' INT; exec \"$0\" {name}");
+        let run = Run::new("/bin/sh").args(["-c", &script]).arg(this).env("UNLADE_TESTKIT_CHILD", "1");
+        run.run().assert_code(0);
     }
 
     #[test]

@@ -28,14 +28,14 @@ impl Run {
         let (terminal, program_end) = open(columns);
         let share = || Stdio::from(program_end.try_clone().expect("share a terminal"));
         let mut child = match stdout {
-            Stdout::Pipe => self.spawn(Stdio::piped(), share()),
-            Stdout::Terminal => self.spawn(share(), share()),
+            Stdout::Pipe => self.spawn(self.signalled(), Stdio::piped(), share()),
+            Stdout::Terminal => self.spawn(self.signalled(), share(), share()),
         };
         let redirected: Box<dyn Read + Send> = match child.stdout.take() {
             Some(pipe) => Box::new(pipe),
             None => Box::new(std::io::empty()),
         };
-        Running::listening(child, redirected, File::from(terminal), self.name(), Arc::clone(&self.home))
+        Running::listening(child, redirected, File::from(terminal), self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The credential of a repository: the first of several places that has one.
 
-use std::io;
+use std::{fmt, io};
 
 use super::pull_secret::PullSecret;
 use super::{AuthFile, Credential, Found, PullSecretFormat};
@@ -23,7 +23,6 @@ struct Source {
 }
 
 /// An auth file as it was read.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct AuthFileSource {
     name: String,
@@ -50,6 +49,16 @@ impl AuthFileSource {
     /// Returns the name it goes by in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl fmt::Debug for AuthFileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes are logins.
+        f.debug_struct("AuthFileSource")
+            .field("name", &self.name)
+            .field("named_by", &self.named_by)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@
 //! <https://distribution.github.io/distribution/spec/auth/oauth/>
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +16,7 @@ use super::credential::basic_parameter;
 use super::scope::Scope;
 use super::{Credential, Secret};
 use crate::error::{Error, ErrorKind, Result};
+use crate::spec::safe_url::SafeUrl;
 
 /// The largest answer that is read: a token must fit the header of a request, which servers limit to some 10 KiB.
 pub const MAX_ANSWER: u64 = 64 << 10;
@@ -35,7 +37,7 @@ const OURS: [&str; 5] = ["account", "client_id", "offline_token", "refresh_token
 const MAX_TOKENS: usize = 1024;
 
 /// What a token is for and whose it is. Credentials are compared as a whole: no two share a token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TokenKey {
     /// The server that hands it out.
@@ -108,8 +110,19 @@ impl TokenKey {
     }
 }
 
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKey")
+            .field("realm", &SafeUrl::from(self.realm.clone()))
+            .field("service", &self.service)
+            .field("scope", &self.scope)
+            .field("credential", &self.credential)
+            .finish()
+    }
+}
+
 /// A request for a token: a POST if it has a form, else a GET.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct TokenCall {
     /// Where it goes.
@@ -118,6 +131,16 @@ pub struct TokenCall {
     pub authorization: Option<Secret>,
     /// The form to be posted.
     pub form: Option<Secret>,
+}
+
+impl fmt::Debug for TokenCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCall")
+            .field("url", &SafeUrl::from(self.url.clone()))
+            .field("authorization", &self.authorization)
+            .field("form", &self.form)
+            .finish()
+    }
 }
 
 /// Writes user and password as the value of an `Authorization` header (RFC 7617).

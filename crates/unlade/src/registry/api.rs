@@ -37,7 +37,7 @@ pub(super) struct Api {
     pub(super) repository: Repository,
     host: Arc<Host>,
     base: Url,
-    login: Login,
+    pub(super) login: Login,
 }
 
 impl Api {

@@ -8,8 +8,8 @@ use crate::transport::redirect::same_origin;
 /// So many redirects are followed: what browsers and curl allow is more, what registries need is two.
 pub(super) const MAX_HOPS: u8 = 10;
 
-/// A request that may be led elsewhere.
-#[derive(Debug, Clone)]
+/// A request that may be led elsewhere. It cannot be formatted: where it is led may be signed, and so a secret.
+#[derive(Clone)]
 pub(super) struct Journey {
     home: Url,
     url: Url,

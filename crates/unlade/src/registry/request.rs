@@ -26,8 +26,7 @@ pub(super) struct Terms<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
-/// An answer that was accepted.
-#[derive(Debug)]
+/// An answer that was accepted. It cannot be formatted: its URL may be signed, and so a secret.
 pub(super) struct Reply {
     pub(super) answer: Answer,
     pub(super) url: url::Url,

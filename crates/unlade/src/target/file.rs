@@ -180,6 +180,7 @@ impl FileTarget {
 
     fn fill(&mut self, partial: Partial, job: &Job) -> Result<Room> {
         let path = self.place.path();
+        self.observer.notice(&Event::PartialMade { path: partial.path().to_owned() });
         reserve(partial.file(), job.output_size(), partial.directory(), path, &job.cancel)?;
         let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
         self.state = State::Filling { partial, pages: Arc::new(pages) };

@@ -43,11 +43,14 @@ fn guarded(access: Access) -> LyingRegistry {
     registry
 }
 
+/// What [`wrong_secret`] gives as a password; a secret like any other.
+pub(crate) const WRONG_PASSWORD: &str = "canary/wrong+password";
+
 /// The option that gives a pull secret which no registry here accepts.
 fn wrong_secret() -> [String; 2] {
     static FILE: std::sync::LazyLock<tempfile::NamedTempFile> = std::sync::LazyLock::new(|| {
         let file = tempfile::NamedTempFile::new().expect("make a file");
-        std::fs::write(file.path(), "tester:wrong").expect("write a pull secret");
+        std::fs::write(file.path(), format!("tester:{WRONG_PASSWORD}")).expect("write a pull secret");
         file
     });
     ["--pull-secret-file".to_owned(), FILE.path().display().to_string()]

@@ -7,7 +7,7 @@ use unlade_testkit::document::Document;
 use unlade_testkit::process::{Running, files};
 use unlade_testkit::{Fault, LyingRegistry, Matcher, Origin, Which};
 
-use crate::common::{disk, document, error, events, fair_error, folder, pull, registry_of, settled, unlade};
+use crate::common::{disk, document, error, events, fair_error, folder, pull, registry_of, settled, shell, unlade};
 
 /// A registry that stops in the middle of the first body.
 fn stalling(document: &Document) -> LyingRegistry {
@@ -70,6 +70,26 @@ fn people_are_told_that_the_unfinished_file_is_gone() {
     assert!(text.contains("removed the unfinished DIR/.out.img.unlade-partial; a new run starts over\n"), "{text}");
     assert!(text.ends_with("error: stopped on request\n"), "{text}");
     assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn a_signal_that_is_ignored_stops_nothing() {
+    let disk = disk();
+    let registry = registry_of(&disk);
+    // The body stops, until the store ends and the rest comes from the registry.
+    let store = Origin::start();
+    store.offer("/disk", disk.payload().clone());
+    store.script(Matcher::new(Which::Any), Fault::StallBody { after: 200_000 });
+    registry.script(Matcher::new(Which::Blob), Fault::Redirect { status: 307, to: store.url("/disk") });
+    let script = "trap '' HUP INT; exec $UNLADE pull \"$REF\" -o out.img --progress=json";
+    let run = shell(script).env("REF", registry.reference("acme/disk:v1"));
+    let running = run.start();
+    in_the_middle(&running);
+    running.signal(Signal::HUP);
+    running.signal(Signal::INT);
+    drop(store);
+    running.finish().assert_code(0);
+    assert!(fs::read(run.home().join("out.img")).unwrap() == *disk.payload());
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn while_nothing_is_known_the_reason_is_shown_and_no_bar() {
     let running = start(run, Stdout::Terminal);
     let drawn = running.stderr_holds("asking for");
     assert!(!drawn.contains('█') && !drawn.contains('░'), "{drawn}");
+    registry.recorder().wait_for("*/manifests/*");
     running.signal(Signal::INT);
     running.finish().assert_code(130);
 }
