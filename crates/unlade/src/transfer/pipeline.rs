@@ -78,12 +78,17 @@ impl Download {
         }
         let (ready_tx, ready) = oneshot::channel();
         let (orders_tx, orders) = mpsc::channel(DEPTH);
+        // Nothing is ever sent: it closes when the disk ends, for whatever reason.
+        let (alive, gone) = oneshot::channel::<()>();
         let progress = Arc::clone(&self.progress);
-        let disk = stage("unlade-disk", move || disk::run(target, &job, &progress, ready_tx, orders))?;
+        let disk = stage("unlade-disk", move || {
+            let _alive = alive;
+            disk::run(target, &job, &progress, ready_tx, orders)
+        })?;
 
         let mut fetch = self.fetch();
         let moved = match ready.await {
-            Ok(verifier) => self.run(&mut fetch, verifier, orders_tx).await,
+            Ok(verifier) => self.run(&mut fetch, verifier, orders_tx, gone).await,
             // The target holds the blob already, or has an error of its own.
             Err(_) => Ok(()),
         };
@@ -109,19 +114,30 @@ impl Download {
     }
 
     /// Moves bytes from the network to the hash until one of them ends; returns the first error of the two.
-    async fn run(&self, fetch: &mut Fetch, verifier: Verifier, orders: mpsc::Sender<hash::Order>) -> Result<()> {
+    async fn run(
+        &self,
+        fetch: &mut Fetch,
+        verifier: Verifier,
+        orders: mpsc::Sender<hash::Order>,
+        gone: oneshot::Receiver<()>,
+    ) -> Result<()> {
         self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
         let (arrivals, inbox) = mpsc::channel(DEPTH);
         let progress = Arc::clone(&self.progress);
         let hash = stage("unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
-        let fetched = pump(fetch, &arrivals).await;
-        if fetched.is_ok() {
+        let fetched = tokio::select! {
+            biased;
+            fetched = pump(fetch, &arrivals) => Some(fetched),
+            // A network that stands still must not hide that nothing is wanted any more.
+            _ = gone => None,
+        };
+        if matches!(fetched, Some(Ok(()))) {
             // A hash that is gone has its reason, which is asked for below.
             drop(arrivals.send(Arrival::End).await);
         }
         drop(arrivals);
         finished(hash.await)?;
-        fetched
+        fetched.unwrap_or(Ok(()))
     }
 
     fn verdict(&self, moved: Result<()>, ending: Result<Ending>, fetch: &Fetch) -> Result<Receipt> {

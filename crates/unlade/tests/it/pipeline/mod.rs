@@ -213,6 +213,24 @@ async fn a_target_that_fails_in_the_middle_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_network_that_stands_still_does_not_hide_that_the_end_has_come() {
+    // Full buffers reach the other stages, and then nothing more comes.
+    for (step, full_at, expected) in [
+        (Step::Hang(2_900_000), Some(1_000_000), ErrorKind::NoSpace),
+        (Step::Hang(2_900_000), Some(2_500_000), ErrorKind::NoSpace),
+        (Step::Surplus(600_000), None, ErrorKind::Mismatch),
+    ] {
+        for ordered in [false, true] {
+            let source = Scripted::new(blob(), [step]);
+            let (probe, witness) = Probe::failing(Faults { full_at, ..Faults::default() });
+            let outcome = deliver(&source, if ordered { probe.ordered() } else { probe.positioned() }).await;
+            assert_eq!(kind(outcome), expected);
+            assert!(matches!(witness.end(), End::Suspended(_)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_error_is_the_one_that_is_told() {
     // The rest is cleaning up.
     let faults = || Faults { suspend: Some(ErrorKind::Io), ..Faults::default() };

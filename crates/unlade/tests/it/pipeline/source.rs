@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Part(u64),
     /// Is not opened at all.
     Refuse(ErrorKind),
+    /// Goes on behind the blob's end by so many bytes, and then gives nothing more, and does not end.
+    Surplus(usize),
     /// Says that the blob has another size.
     Total(u64),
 }
@@ -168,6 +170,10 @@ impl Source for Scripted {
                 said = start + bytes.len() as u64;
             }
             Some(Step::Refuse(kind)) => return Err(Error::new(kind, "the script says so")),
+            Some(Step::Surplus(count)) => {
+                said = u64::MAX;
+                ending = pieces(&vec![7; count].into()).chain(stream::pending()).boxed();
+            }
             Some(Step::Total(other)) => total = Some(other),
         }
         if !self.says_size && said == size {
