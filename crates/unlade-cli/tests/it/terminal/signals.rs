@@ -39,15 +39,15 @@ impl Server {
 
     /// Asks for the blob, and reads the first bytes of the answer.
     fn begin(&self) -> (TcpStream, Vec<u8>) {
-        let mut client = TcpStream::connect(&self.address).unwrap();
+        let mut client = TcpStream::connect(&self.address).expect("reach the server");
         let request = format!(
             "GET /v2/disk/blobs/{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             digest(&self.blob),
             self.address
         );
-        client.write_all(request.as_bytes()).unwrap();
+        client.write_all(request.as_bytes()).expect("ask for the blob");
         let mut first = vec![0; 1000];
-        client.read_exact(&mut first).unwrap();
+        client.read_exact(&mut first).expect("read the first bytes");
         (client, first)
     }
 }
