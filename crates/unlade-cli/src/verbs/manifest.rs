@@ -1,6 +1,7 @@
 //! `unlade manifest`.
 
 use serde_json::{Value, json};
+use unlade::spec::text::sanitise;
 use unlade::{Error, ErrorKind, Result};
 
 use super::{reference, selection};
@@ -21,7 +22,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     output::document(&json!({
         "reference": reference.to_string(),
         "digest": descriptor.digest.to_string(),
-        "media_type": descriptor.media_type.as_str(),
+        "media_type": sanitise(descriptor.media_type.as_str()),
         "size": descriptor.size,
         "manifest": content,
     }))
