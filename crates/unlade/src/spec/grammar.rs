@@ -6,6 +6,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
+    /// An address of IPv6 stands where its colons would be read as those of a port or a tag.
+    #[error("an IPv6 address stands in brackets: [ADDRESS] or [ADDRESS]:PORT")]
+    Brackets,
     /// The digest is none.
     #[error("this is no digest: {0}")]
     Digest(#[from] super::digest::DigestError),

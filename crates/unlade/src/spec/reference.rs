@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::digest::Digest;
 pub use super::grammar::Reason;
 use super::grammar::{self, Fault};
@@ -204,10 +206,11 @@ fn echo(text: &str, offset: usize) -> (String, usize) {
     };
     let shown = offset.clamp(tail_at, text.len());
     let before = text.get(tail_at..shown).unwrap_or(tail);
+    // A caret stands below what is seen: some characters are two columns wide, others none.
     let column = if login.is_some() && offset <= start {
-        text.get(..offset).unwrap_or_default().chars().count()
+        text.get(..offset).unwrap_or_default().width()
     } else {
-        head.chars().count() + sanitise(before).chars().count()
+        head.width() + sanitise(before).width()
     };
     (format!("{head}{}", sanitise(tail)), column)
 }

@@ -1,5 +1,6 @@
 //! How a text is read as a reference. Pure, and without a message: a fault is a reason and a place.
 
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use super::{DOCKER_HUB, Place, Reason, Reference, Registry, Repository, Tag, is_digest_like};
@@ -49,6 +50,12 @@ fn registry(text: &str, base: usize, naming: Naming) -> Result<Reference, Fault>
     {
         return Err((Reason::UserInfo, base + at));
     }
+    let first = text.split(['/', '@']).next().unwrap_or(text);
+    if first.contains(':') && first.parse::<Ipv6Addr>().is_ok() {
+        return Err((Reason::Brackets, base));
+    }
+    // No name of a repository begins with a bracket.
+    let naming = if first.starts_with('[') { Naming::HostFirst } else { naming };
     let (named, digest) = split_digest(text, base, text.find('@'))?;
     let colon = named
         .rfind(':')
