@@ -113,6 +113,8 @@ fn places(fault: &Fault) -> &'static [Place] {
         14..=17 | 19..=22 => &[Place::Range],
         34..=38 => &[Place::Token],
         46 | 47 => &[Place::Store],
+        // It keeps both sides busy for seconds.
+        50 => &[Place::Manifest],
         59..=62 => &[Place::Tags],
         _ => &[Place::Manifest, Place::Store],
     }
