@@ -1,11 +1,16 @@
 //! What a failure looks like: exit code, chain, hint.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 
 use clap::error::ErrorKind as UsageKind;
 use serde_json::{Value, json};
 use unlade::error::Advice;
 use unlade::{Error, ErrorKind};
+
+use crate::options;
+use crate::output;
+use crate::progress::{Display, Voice};
 
 /// Returns the exit code of a kind of error.
 pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
@@ -23,30 +28,56 @@ pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
     }
 }
 
-/// Prints help and version to stdout, and what is wrong with the command line to stderr, and as a document to
-/// stdout if one was asked for.
+/// Prints help and version to stdout, and says what is wrong with the command line as [`report`] does.
 pub(crate) fn usage(error: &clap::Error) -> u8 {
-    // A reader that went away does not want the help any more.
-    drop(error.print());
-    match error.kind() {
-        UsageKind::DisplayHelp | UsageKind::DisplayVersion => return 0,
-        UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => return 2,
-        _ => {}
+    let message = match error.kind() {
+        UsageKind::DisplayHelp | UsageKind::DisplayVersion => return help(error),
+        UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => "a verb is missing".to_owned(),
+        _ => usage_message(error),
+    };
+    let mut document = document(&Error::new(ErrorKind::InvalidInput, &message), 2);
+    document["error"]["hint"] = json!("try '--help'");
+    if wants_lines() {
+        Display::new(options::Progress::Json, Voice::Errors).failed("", &message, &document);
+    } else {
+        // Where stderr is gone there is nobody left to tell; the exit code still says it.
+        drop(error.print());
     }
     if wants_json() {
-        let mut document = document(&Error::new(ErrorKind::InvalidInput, usage_message(error)), 2);
-        document["error"]["hint"] = json!("try '--help'");
-        // The document is a courtesy: the exit code decides.
-        drop(writeln!(std::io::stdout(), "{document}"));
+        courtesy(&document);
     }
     2
 }
 
+fn help(error: &clap::Error) -> u8 {
+    let printed = output::open().and_then(|()| {
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        printed.or_else(|error| match error.kind() {
+            // A reader that went away does not want the help any more.
+            std::io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(Error::io("cannot write to stdout", error)),
+        })
+    });
+    printed.map_or_else(|error| report(&error, false, &Display::new(options::Progress::None, Voice::Errors)), |()| 0)
+}
+
 /// Says whether a command line that cannot be read asks for documents.
 fn wants_json() -> bool {
-    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
     let variable = std::env::var("UNLADE_JSON").unwrap_or_default().to_ascii_lowercase();
-    options.any(|argument| argument == "--json") || ["1", "on", "t", "true", "y", "yes"].contains(&variable.as_str())
+    words().any(|word| word == "--json") || ["1", "on", "t", "true", "y", "yes"].contains(&variable.as_str())
+}
+
+/// Says whether a command line that cannot be read asks for lines of progress.
+fn wants_lines() -> bool {
+    let given = words().zip(words().skip(1)).any(|(option, value)| option == "--progress" && value == "json");
+    given
+        || words().any(|word| word == "--progress=json")
+        || std::env::var("UNLADE_PROGRESS").is_ok_and(|how| how == "json")
+}
+
+/// The words of the command line that may be options.
+fn words() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(1).take_while(|word| word != "--")
 }
 
 /// Takes the first paragraph of what clap says; the others show how it is done right.
@@ -57,9 +88,25 @@ fn usage_message(error: &clap::Error) -> String {
     paragraph.strip_prefix("error: ").unwrap_or(&paragraph).to_owned()
 }
 
-/// Prints the error and its chain to stderr, and as a document to stdout if one was asked for.
-pub(crate) fn report(error: &Error, json: bool) -> u8 {
+/// Shows the error and its chain, and prints it as a document to stdout if one was asked for.
+pub(crate) fn report(error: &Error, json: bool, display: &Display) -> u8 {
     let code = exit_code(error.kind());
+    let document = document(error, code);
+    display.failed(&text(error), &reason(error), &document);
+    if json {
+        courtesy(&document);
+    }
+    code
+}
+
+/// Prints the document of a failure.
+fn courtesy(document: &Value) {
+    // A courtesy: the exit code decides.
+    drop(writeln!(std::io::stdout(), "{document}"));
+}
+
+/// Spells the chain out, and the hint.
+fn text(error: &Error) -> String {
     let mut text = String::new();
     for (depth, message) in error.chain().iter().enumerate() {
         text.push_str(if depth == 0 { "error: " } else { "  caused by: " });
@@ -76,20 +123,23 @@ pub(crate) fn report(error: &Error, json: bool) -> u8 {
     if let Some(hint) = hint(error) {
         text.extend(["hint: ", &clean(&hint), "\n"]);
     }
-    // Where stderr is gone too there is nobody left to tell; the exit code still says it.
-    drop(std::io::stderr().write_all(text.as_bytes()));
-    if json {
-        let document = document(error, code);
-        // The document is a courtesy: the exit code decides.
-        drop(writeln!(std::io::stdout(), "{document}"));
-    }
-    code
+    text
+}
+
+/// Says all of it in one line.
+fn reason(error: &Error) -> String {
+    headlines(error).join(": ")
+}
+
+/// Returns the messages of the chain, without the drawings that some have below them.
+fn headlines(error: &Error) -> Vec<String> {
+    error.chain().iter().map(|message| clean(message.lines().next().unwrap_or_default())).collect()
 }
 
 /// Describes the error as the contract's JSON document.
 pub(crate) fn document(error: &Error, code: u8) -> Value {
     let context = error.context();
-    let chain: Vec<String> = error.chain().iter().map(|message| clean(message)).collect();
+    let chain = headlines(error);
     let (message, causes) = chain.split_first().expect("a chain begins with the error itself");
     let mut fields = json!({
         "kind": error.kind().to_string(),

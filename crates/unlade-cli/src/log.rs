@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::options::Common;
@@ -19,6 +20,7 @@ pub(crate) fn begin(options: &Common, display: &Arc<Display>) {
         .with_env_filter(level)
         .with_writer(Log(Arc::clone(display)))
         .with_target(false)
+        .with_level(false)
         .without_time()
         .with_ansi(false)
         .finish();
@@ -31,6 +33,7 @@ struct Log(Arc<Display>);
 /// One event, shown once it is whole.
 struct Entry<'a> {
     display: &'a Display,
+    level: Level,
     text: Vec<u8>,
 }
 
@@ -38,7 +41,11 @@ impl<'a> MakeWriter<'a> for Log {
     type Writer = Entry<'a>;
 
     fn make_writer(&'a self) -> Entry<'a> {
-        Entry { display: &self.0, text: Vec::new() }
+        Entry { display: &self.0, level: Level::INFO, text: Vec::new() }
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Entry<'a> {
+        Entry { display: &self.0, level: *metadata.level(), text: Vec::new() }
     }
 }
 
@@ -55,6 +62,6 @@ impl Write for Entry<'_> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.display.log(String::from_utf8_lossy(&self.text).trim_end());
+        self.display.log(self.level, String::from_utf8_lossy(&self.text).trim_end());
     }
 }

@@ -12,8 +12,10 @@ mod units;
 mod verbs;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::options::Options;
+use crate::progress::{Display, Voice};
 use crate::session::Session;
 
 fn main() -> ExitCode {
@@ -25,19 +27,15 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> u8 {
-    let json = options.common.json;
-    let session = match Session::begin(&options.common) {
+    let (json, voice) = (options.common.json, Voice::new(options.common.quiet));
+    let display = Display::new(options.common.progress, voice);
+    let session = match Session::begin(&options.common, Arc::clone(&display)) {
         Ok(session) => session,
-        Err(error) => return failure::report(&error, json),
+        Err(error) => return failure::report(&error, json, &display),
     };
     let patience = verbs::patience(&options.verb);
-    let code = match session.run(verbs::run(options.verb, &session), patience) {
-        Ok(()) => 0,
-        Err(error) => {
-            session.display().failed(&error.chain().join(": "));
-            failure::report(&error, json)
-        }
-    };
+    let outcome = session.run(verbs::run(options.verb, &session), patience);
+    let code = outcome.map_or_else(|error| failure::report(&error, json, &display), |()| 0);
     session.end();
     code
 }

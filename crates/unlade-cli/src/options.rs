@@ -334,9 +334,9 @@ pub(crate) enum Progress {
     Auto,
     /// A bar
     Bar,
-    /// One JSON object a line
+    /// One JSON object a line, and nothing else
     Json,
-    /// Nothing
+    /// No bar; notes are still made, unless --quiet is given
     None,
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn target() -> Result<Target> {
 }
 
 /// Fails if the process was started without a stdout.
-fn open() -> Result<()> {
+pub(crate) fn open() -> Result<()> {
     if unlade_sys::stdout::was_closed() {
         return Err(Error::new(ErrorKind::Io, "cannot write to stdout, which is closed"));
     }

@@ -8,7 +8,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tracing::Level;
 use unlade::observe::{Event, Observer};
 use unlade::spec::text::sanitise;
 use unlade::transfer::Progress;
@@ -23,30 +24,46 @@ const TICK: Duration = Duration::from_millis(100);
 /// Shows what happens on stderr; stdout is for data alone.
 pub(crate) struct Display {
     form: Form,
-    quiet: bool,
+    voice: Voice,
     counters: Arc<Progress>,
 }
 
 enum Form {
     Bar(Box<Bar>),
-    Json(Lines),
+    /// Lines of JSON, and nothing else.
+    Lines(Lines),
     Notes,
+}
+
+/// What is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    All,
+    /// How the run failed, if it did.
+    Errors,
+}
+
+impl Voice {
+    /// Reads the option `--quiet`.
+    pub(crate) fn new(quiet: bool) -> Self {
+        if quiet { Self::Errors } else { Self::All }
+    }
 }
 
 impl Display {
     /// Chooses a form: by default a bar where stderr is a terminal.
-    pub(crate) fn new(how: options::Progress, quiet: bool) -> Arc<Self> {
+    pub(crate) fn new(how: options::Progress, voice: Voice) -> Arc<Self> {
         let counters = Arc::<Progress>::default();
         let bar = || Form::Bar(Box::new(Bar::new(Arc::clone(&counters))));
         let form = match how {
-            options::Progress::Json => Form::Json(Lines::new(Arc::clone(&counters))),
+            options::Progress::Json => Form::Lines(Lines::new(Arc::clone(&counters))),
             options::Progress::None => Form::Notes,
-            _ if quiet => Form::Notes,
+            _ if voice == Voice::Errors => Form::Notes,
             options::Progress::Bar => bar(),
             options::Progress::Auto if std::io::stderr().is_terminal() => bar(),
             options::Progress::Auto => Form::Notes,
         };
-        Arc::new(Self { form, quiet, counters })
+        Arc::new(Self { form, voice, counters })
     }
 
     /// Returns the counters that a download is to use.
@@ -71,15 +88,15 @@ impl Display {
             interval.tick().await;
             match &self.form {
                 Form::Bar(bar) => bar.draw(),
-                Form::Json(lines) => lines.tick(),
-                Form::Notes => {}
+                Form::Lines(lines) if self.voice == Voice::All => lines.tick(),
+                Form::Lines(_) | Form::Notes => {}
             }
         }
     }
 
     /// Says how the job ended, unless nothing but errors is wanted.
     pub(crate) fn summary(&self, text: &str) {
-        if !matches!(self.form, Form::Json(_)) {
+        if !matches!(self.form, Form::Lines(_)) {
             self.note(text);
         }
     }
@@ -91,21 +108,30 @@ impl Display {
         }
     }
 
-    /// Says that the job failed, where lines of JSON are wanted.
-    pub(crate) fn failed(&self, reason: &str) {
+    /// Says how the run failed: in words for people, or in a line for programs.
+    pub(crate) fn failed(&self, text: &str, reason: &str, document: &Value) {
         self.finish();
-        if matches!(self.form, Form::Json(_)) {
-            lines::line(&json!({ "event": "failed", "reason": reason }));
+        match &self.form {
+            Form::Lines(_) => lines::line(&json!({ "event": "failed", "reason": reason, "error": document["error"] })),
+            // Without a reader of stderr there is nobody to tell; the exit code still says it.
+            _ => drop(std::io::stderr().write_all(text.as_bytes())),
         }
     }
 
     /// Shows a line of the log.
-    pub(crate) fn log(&self, text: &str) {
-        self.show(&sanitise(text));
+    pub(crate) fn log(&self, level: Level, text: &str) {
+        let text = sanitise(text);
+        match &self.form {
+            Form::Lines(_) => {
+                let level = level.as_str().to_ascii_lowercase();
+                lines::line(&json!({ "event": "log", "level": level, "text": text }));
+            }
+            _ => self.show(&format!("{level} {text}")),
+        }
     }
 
     fn note(&self, text: &str) {
-        if !self.quiet {
+        if self.voice == Voice::All {
             self.show(&sanitise(text));
         }
     }
@@ -120,8 +146,10 @@ impl Display {
 
 impl Observer for Display {
     fn notice(&self, event: &Event) {
-        if matches!(self.form, Form::Json(_)) {
-            lines::line(&lines::document(event));
+        if let Form::Lines(lines) = &self.form {
+            if self.voice == Voice::All {
+                lines.event(event);
+            }
             return;
         }
         if let Some(text) = words(event) {

@@ -46,8 +46,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Reads what the options name and puts the client together.
-    pub(crate) fn begin(options: &Common) -> Result<Self> {
-        let display = Display::new(options.progress, options.quiet);
+    pub(crate) fn begin(options: &Common, display: Arc<Display>) -> Result<Self> {
         log::begin(options, &display);
         let leftovers = Arc::new(Leftovers::new(Arc::clone(&display)));
         let cancel = Cancel::new();
@@ -154,13 +153,14 @@ mod tests {
 
     use super::*;
     use crate::options::Options;
+    use crate::progress::Voice;
 
     /// Far longer than anything here takes.
     const PATIENCE: Duration = Duration::from_mins(1);
 
     fn session() -> Session {
         let options = Options::try_parse_from(["unlade", "digest", "localhost:1/a"]).unwrap();
-        Session::begin(&options.common).unwrap()
+        Session::begin(&options.common, Display::new(options.common.progress, Voice::All)).unwrap()
     }
 
     /// Asks this very process to stop, which is harmless once a session listens.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use unlade::observe::Event;
 use unlade::spec::text::sanitise;
@@ -41,6 +42,15 @@ impl Lines {
         }
     }
 
+    /// Prints what happened.
+    pub(super) fn event(&self, event: &Event) {
+        if matches!(event, Event::Committed { .. }) {
+            // The last word on how far it is: all of it.
+            self.progress(&self.pace.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        line(&document(event, Timestamp::now()));
+    }
+
     fn progress(&self, pace: &Pace) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
         let rate = pace.rate as u64;
@@ -76,7 +86,7 @@ pub(super) fn line(value: &Value) {
 }
 
 /// Describes what happened.
-pub(super) fn document(event: &Event) -> Value {
+fn document(event: &Event, now: Timestamp) -> Value {
     let mut fields = match event {
         Event::Committed { target, digest } => json!({ "target": target, "digest": digest.to_string() }),
         Event::EndpointChanged { endpoint } => json!({ "endpoint": endpoint }),
@@ -84,7 +94,7 @@ pub(super) fn document(event: &Event) -> Value {
         Event::PartialRemoved { path } => json!({ "path": path }),
         Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
         Event::Resumed { at } => json!({ "bytes_verified": at }),
-        Event::Retrying { reason, wait } => json!({ "reason": sanitise(reason), "until": wait.as_secs_f64() }),
+        Event::Retrying { reason, wait } => json!({ "reason": sanitise(reason), "until": until(now, *wait) }),
         Event::Started { digest, size } => json!({ "digest": digest.to_string(), "bytes_total": size }),
         Event::Waiting { reason } => json!({ "reason": sanitise(reason) }),
         Event::Warning { text } => json!({ "reason": sanitise(text) }),
@@ -92,4 +102,31 @@ pub(super) fn document(event: &Event) -> Value {
     };
     fields["event"] = json!(event.name());
     fields
+}
+
+/// Writes the end of a wait as RFC 3339 has it, in UTC; `None` for one that no calendar holds.
+fn until(now: Timestamp, wait: Duration) -> Option<String> {
+    let end = now.checked_add(wait).ok()?;
+    Some(end.round(Unit::Millisecond).unwrap_or(end).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_at_a_time_of_the_calendar() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        for (wait, expected) in [
+            (Duration::ZERO, Some("2023-11-14T22:13:20Z")),
+            (Duration::from_micros(1_234_567), Some("2023-11-14T22:13:21.235Z")),
+            (Duration::from_hours(24), Some("2023-11-15T22:13:20Z")),
+            (Duration::MAX, None),
+        ] {
+            assert_eq!(until(now, wait).as_deref(), expected, "{wait:?}");
+        }
+        let event = Event::Retrying { reason: "a\nb".to_owned(), wait: Duration::ZERO };
+        let expected = json!({ "event": "retrying", "reason": "a b", "until": "2023-11-14T22:13:20Z" });
+        assert_eq!(document(&event, now), expected);
+    }
 }

@@ -81,11 +81,12 @@ impl Partial {
 mod tests {
     use super::*;
     use crate::options;
+    use crate::progress::Voice;
 
     #[test]
     fn only_the_very_file_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let leftovers = Leftovers::new(Display::new(options::Progress::None, true));
+        let leftovers = Leftovers::new(Display::new(options::Progress::None, Voice::Errors));
         let [gone, renamed, replaced, there] = ["gone", "renamed", "replaced", "there"].map(|name| {
             let path = folder.path().join(name);
             fs::write(&path, name).unwrap();

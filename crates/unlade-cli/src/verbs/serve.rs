@@ -1,5 +1,6 @@
 //! `unlade serve`.
 
+use serde_json::json;
 use unlade::{Error, Result};
 use unlade_serve::Shelf;
 
@@ -13,7 +14,12 @@ pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<(
         .await
         .map_err(|error| Error::io(format!("cannot listen on {}", options.listen), error))?;
     let address = listener.local_addr().map_err(|error| Error::io("cannot tell where it listens", error))?;
-    output::line(&format!("listening on http://{address}"))?;
+    let url = format!("http://{address}");
+    if session.json() {
+        output::document(&json!({ "url": url }))?;
+    } else {
+        output::line(&format!("listening on {url}"))?;
+    }
     let cancel = session.cancel().clone();
     unlade_serve::serve(listener, shelf, async move { cancel.cancelled().await }).await;
     session.display().summary("stopped on request");
