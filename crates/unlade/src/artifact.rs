@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::client::Client;
+use crate::client::{Client, Found};
 use crate::error::{Error, Result};
 use crate::image;
 use crate::source::{Document, Source};
@@ -20,7 +20,7 @@ pub struct Artifact {
     client: Client,
     reference: Reference,
     source: Arc<dyn Source>,
-    document: Document,
+    found: Found,
     manifest: ImageManifest,
 }
 
@@ -39,10 +39,10 @@ impl Artifact {
         client: Client,
         reference: Reference,
         source: Arc<dyn Source>,
-        document: Document,
+        found: Found,
         manifest: ImageManifest,
     ) -> Self {
-        Self { client, reference, source, document, manifest }
+        Self { client, reference, source, found, manifest }
     }
 
     /// Returns the reference as it was asked for.
@@ -52,7 +52,22 @@ impl Artifact {
 
     /// Returns the manifest as received.
     pub fn document(&self) -> &Document {
-        &self.document
+        &self.found.document
+    }
+
+    /// Describes the manifest: what it says of itself, and the platform and whatever else only its index says.
+    pub fn descriptor(&self) -> Descriptor {
+        let mut descriptor = self.found.document.descriptor();
+        descriptor.artifact_type.clone_from(&self.manifest.artifact_type);
+        descriptor.annotations.clone_from(&self.manifest.annotations);
+        if let Some(entry) = &self.found.entry {
+            descriptor.artifact_type = descriptor.artifact_type.or_else(|| entry.artifact_type.clone());
+            descriptor.platform.clone_from(&entry.platform);
+            for (key, value) in &entry.annotations {
+                descriptor.annotations.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        descriptor
     }
 
     /// Returns the manifest as read.

@@ -15,7 +15,7 @@ use crate::registry::{Registries, Remote};
 use crate::retry::Policy;
 use crate::site::SystemRoots;
 use crate::source::{Document, Source, SourceExt as _};
-use crate::spec::descriptor::Content;
+use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::manifest::Manifest;
 use crate::spec::reference::{Place, Reference, Selector};
 use crate::transfer::{Download, Progress};
@@ -31,6 +31,13 @@ pub struct Client {
     registries: Arc<Registries>,
     observer: Arc<dyn Observer>,
     cancel: Cancel,
+}
+
+/// A manifest, and what the index says of it that led to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) document: Document,
+    pub(crate) entry: Option<Descriptor>,
 }
 
 /// Puts a [`Client`] together.
@@ -86,7 +93,8 @@ impl Client {
         if *selection == Selection::default() {
             return Ok(root);
         }
-        self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))
+        let found = self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
+        Ok(found.document)
     }
 
     /// Resolves a reference to the manifest of one artifact.
@@ -98,10 +106,9 @@ impl Client {
     pub async fn artifact(&self, reference: &Reference, selection: &Selection) -> Result<Artifact> {
         let source = self.source(reference)?;
         let root = self.root(source.as_ref(), reference).await?;
-        let document =
-            self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
-        match document.parse()? {
-            Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, document, *image)),
+        let found = self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
+        match found.document.parse()? {
+            Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, found, *image)),
             Manifest::Index(_) => {
                 Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")))
             }
@@ -128,15 +135,15 @@ impl Client {
         Ok(document)
     }
 
-    async fn descend(&self, source: &dyn Source, root: Document, selection: &Selection) -> Result<Document> {
-        let mut document = root;
+    async fn descend(&self, source: &dyn Source, root: Document, selection: &Selection) -> Result<Found> {
+        let mut found = Found { document: root, entry: None };
         for _ in 0..MAX_NESTING {
-            let Manifest::Index(index) = document.parse()? else {
-                return Ok(document);
+            let Manifest::Index(index) = found.document.parse()? else {
+                return Ok(found);
             };
             let chosen = image::manifest(&index, selection)?;
             let selector = Selector::Digest(chosen.digest.clone());
-            document = self.cancel.guard(source.manifest(&selector)).await?;
+            let document = self.cancel.guard(source.manifest(&selector)).await?;
             let size = document.raw().bytes.len() as u64;
             if size != chosen.size {
                 return Err(Error::new(
@@ -144,6 +151,7 @@ impl Client {
                     format!("the manifest {} has {size} bytes where the index promises {}", chosen.digest, chosen.size),
                 ));
             }
+            found = Found { document, entry: Some(chosen.clone()) };
         }
         Err(Error::new(ErrorKind::Malformed, format!("indexes are nested more than {MAX_NESTING} deep")))
     }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use unlade::Result;
+use unlade::spec::text::sanitise;
 
 use super::{reference, selection};
 use crate::options::Resolve;
@@ -18,7 +19,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     output::document(&json!({
         "reference": reference.to_string(),
         "digest": descriptor.digest.to_string(),
-        "media_type": descriptor.media_type.as_str(),
+        "media_type": sanitise(descriptor.media_type.as_str()),
         "size": descriptor.size,
     }))
 }

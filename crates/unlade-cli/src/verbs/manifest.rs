@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use unlade::source::Document;
+use unlade::spec::text::sanitise;
 use unlade::{Error, ErrorKind, Result};
 
 use super::{reference, selection};
@@ -30,7 +31,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     let report = Report {
         digest: descriptor.digest.to_string(),
         manifest: serde_json::from_slice(&document.raw().bytes).map_err(|error| unusable(&document, error))?,
-        media_type: descriptor.media_type.as_str(),
+        media_type: sanitise(descriptor.media_type.as_str()),
         reference: reference.to_string(),
         size: descriptor.size,
     };

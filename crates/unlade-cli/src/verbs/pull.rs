@@ -82,7 +82,7 @@ fn report(artifact: &Artifact, delivery: &Delivery, started: Instant) -> Result<
     let endpoints: Vec<&str> = delivery.endpoints.iter().map(unlade::source::EndpointId::as_str).collect();
     Ok(json!({
         "reference": artifact.reference().to_string(),
-        "manifest": output::descriptor(&artifact.document().descriptor()),
+        "manifest": output::descriptor(&artifact.descriptor()),
         "files": [{
             "path": receipt.path.as_ref().map(|path| path.display().to_string()),
             "title": layer.title().map(sanitise),

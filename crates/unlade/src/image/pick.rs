@@ -109,7 +109,7 @@ fn describe(entry: &Entry) -> String {
         line.push_str(&text::sanitise(part));
     }
     if let Err(unreadable) = entry.readable() {
-        line.push_str(&format!("  (cannot be used: {})", unreadable.fault));
+        line.extend(["  (cannot be used: ", &unreadable.fault.to_string(), ")"]);
     }
     line
 }

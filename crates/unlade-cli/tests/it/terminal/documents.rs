@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::process::Signal;
-use serde_json::Value;
-use unlade_testkit::document::Image;
+use serde_json::{Value, json};
+use unlade::spec::text::is_plain;
+use unlade_testkit::document::{Document, Image, Index, OCI_MANIFEST};
 use unlade_testkit::process::Outcome;
 use unlade_testkit::{Fault, Matcher, RetryAfter, Which, layout};
 
@@ -132,6 +133,41 @@ fn without_progress_notes_are_still_made() {
     let outcome = pull(&registry.reference("a/disk:v1"), folder.path()).args(["--progress", "none"]).run();
     outcome.assert_code(0);
     assert!(outcome.stderr.contains("out.img: 293.0 KiB from"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_media_type_cannot_steer_a_terminal() {
+    let folder = folder();
+    let odd = Document::raw("a/b\u{202e}", "{}");
+    layout::write(folder.path(), &[("v1", &odd)]);
+    let layout = format!("ocidir://{}:v1", folder.path().display());
+    for verb in ["digest", "manifest"] {
+        let outcome = unlade().args([verb, &layout, "--json"]).run();
+        outcome.assert_code(0);
+        let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+        assert!(document["media_type"].as_str().is_some_and(is_plain), "{verb}: {document}");
+    }
+}
+
+#[test]
+fn a_manifest_is_described_with_all_that_is_known_of_it() {
+    let (registry, folder) = (registry(), folder());
+    let disk = Image::new().artifact_type("a/disk").layer("a/b", "disk").annotate("of", "manifest").build();
+    let index = Index::new().entry(disk.clone()).platform("arm64", "linux").annotate_entry("of", "entry");
+    registry.publish("a/disk", "index", &index.annotate_entry("by", "index").build());
+    let reference = registry.reference("a/disk:index");
+    let outcome = pull(&reference, folder.path()).args(["--json", "--arch", "aarch64"]).run();
+    outcome.assert_code(0);
+    let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let expected = json!({
+        "media_type": OCI_MANIFEST,
+        "digest": disk.digest(),
+        "size": disk.bytes.len(),
+        "artifact_type": "a/disk",
+        "annotations": { "of": "manifest", "by": "index" },
+        "platform": "linux/arm64",
+    });
+    assert_eq!(document["manifest"], expected);
 }
 
 #[test]
