@@ -1,5 +1,7 @@
 //! `unlade manifest`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use unlade::source::Document;
@@ -16,7 +18,7 @@ use crate::session::Session;
 struct Report<'a> {
     digest: String,
     manifest: &'a RawValue,
-    media_type: &'a str,
+    media_type: Cow<'a, str>,
     reference: String,
     size: u64,
 }
