@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::spec::api_error::ApiError;
+use crate::spec::entry::Unreadable;
 use crate::spec::reference::ReferenceError;
 use crate::spec::safe_url::SafeUrl;
 
@@ -270,6 +271,14 @@ impl Error {
 impl From<ReferenceError> for Error {
     fn from(cause: ReferenceError) -> Self {
         Self::new(ErrorKind::InvalidInput, "the reference cannot be used").caused_by(cause)
+    }
+}
+
+impl From<&Unreadable> for Error {
+    fn from(entry: &Unreadable) -> Self {
+        let kind = if entry.fault.is_unsupported() { ErrorKind::Unsupported } else { ErrorKind::Malformed };
+        let name = entry.digest.as_deref().map_or_else(String::new, |digest| format!(" {digest:?}"));
+        Self::new(kind, format!("the entry{name} cannot be used")).caused_by(entry.fault.clone())
     }
 }
 

@@ -44,6 +44,10 @@ impl Lines {
 
     /// Prints what happened.
     pub(super) fn event(&self, event: &Event) {
+        if matches!(event, Event::PartialMade { .. }) {
+            // For those who clean up; a program has no use for it.
+            return;
+        }
         if matches!(event, Event::Committed { .. }) {
             // The last word on how far it is: all of it.
             self.progress(&self.pace.lock().unwrap_or_else(PoisonError::into_inner));
@@ -90,7 +94,6 @@ fn document(event: &Event, now: Timestamp) -> Value {
     let mut fields = match event {
         Event::Committed { target, digest } => json!({ "target": target, "digest": digest.to_string() }),
         Event::EndpointChanged { endpoint } => json!({ "endpoint": endpoint }),
-        Event::PartialMade { path } => json!({ "path": path.display().to_string() }),
         Event::PartialRemoved { path } => json!({ "path": path }),
         Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
         Event::Resumed { at } => json!({ "bytes_verified": at }),

@@ -2,9 +2,13 @@
 
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::Descriptor;
+use crate::spec::entry::Entry;
 use crate::spec::manifest::{ImageManifest, Index};
 use crate::spec::platform::{Platform, PlatformSpec};
 use crate::spec::text;
+
+/// How many candidates an error lists.
+const MAX_LISTED: usize = 32;
 
 /// What is asked for beyond the reference; by default nothing is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,34 +28,35 @@ impl Selection {
 /// Chooses the one manifest of an index that fits.
 ///
 /// Attestations (platform `unknown/unknown`) are no candidates. An entry that
-/// says nothing of its platform fits all.
+/// says nothing of its platform fits all, if it can be read at all.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::NoCandidate`] if none fits, [`ErrorKind::Ambiguous`] if several do; both list what there is.
+/// [`ErrorKind::Unsupported`] or [`ErrorKind::Malformed`] if the one that fits cannot be read.
 pub fn manifest<'a>(index: &'a Index, selection: &Selection) -> Result<&'a Descriptor> {
-    let candidates: Vec<&Descriptor> = index.manifests.iter().filter(|entry| !is_attestation(entry)).collect();
-    let fitting: Vec<&Descriptor> = candidates.iter().copied().filter(|entry| fits(entry, selection)).collect();
+    let candidates: Vec<&Entry> = index.manifests.iter().filter(|entry| !is_attestation(entry)).collect();
+    let fitting: Vec<&Entry> = candidates.iter().copied().filter(|entry| fits(entry, selection)).collect();
     match fitting.as_slice() {
-        [one] => Ok(one),
-        [] if candidates.is_empty() => Err(Error::new(ErrorKind::NoCandidate, "the index holds no manifests")),
-        [] => Err(choose(
-            Error::new(
-                ErrorKind::NoCandidate,
-                format!("none of the {} manifests of the index is for {}", candidates.len(), selection.platform),
-            ),
-            "platform",
-            &candidates,
-        )),
-        [first, rest @ ..] if rest.iter().all(|entry| entry.digest == first.digest) => Ok(first),
-        several => Err(choose(
-            Error::new(
-                ErrorKind::Ambiguous,
-                format!("{} manifests of the index fit, and nothing decides between them", several.len()),
-            ),
-            "platform",
-            several,
-        )),
+        [] => Err(none_fits(&candidates, selection)),
+        [first, rest @ ..] if rest.iter().all(|entry| entry.is_same_content(first)) => Ok(first.readable()?),
+        several => {
+            let message = format!("{} manifests of the index fit, and nothing decides between them", several.len());
+            Err(choose(Error::new(ErrorKind::Ambiguous, message), "platform", several))
+        }
+    }
+}
+
+fn none_fits(candidates: &[&Entry], selection: &Selection) -> Error {
+    match candidates {
+        [] => Error::new(ErrorKind::NoCandidate, "the index holds no manifests"),
+        // All there is, and it would not be known whether it fits.
+        [Entry::Unreadable(unreadable)] if unreadable.platform.is_none() => Error::from(&**unreadable),
+        _ => {
+            let message =
+                format!("none of the {} manifests of the index is for {}", candidates.len(), selection.platform);
+            choose(Error::new(ErrorKind::NoCandidate, message), "platform", candidates)
+        }
     }
 }
 
@@ -59,44 +64,55 @@ pub fn manifest<'a>(index: &'a Index, selection: &Selection) -> Result<&'a Descr
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoCandidate`] if there is none, [`ErrorKind::Ambiguous`] if there are several.
+/// [`ErrorKind::NoCandidate`] if there is none, [`ErrorKind::Ambiguous`] if there are several,
+/// [`ErrorKind::Unsupported`] or [`ErrorKind::Malformed`] if it cannot be read.
 pub fn layer(manifest: &ImageManifest) -> Result<&Descriptor> {
     match manifest.layers.as_slice() {
-        [one] => Ok(one),
+        [one] => Ok(one.readable()?),
         [] => Err(Error::new(ErrorKind::NoCandidate, "the manifest has no layers")),
         several => {
-            let all: Vec<&Descriptor> = several.iter().collect();
-            Err(choose(
-                Error::new(ErrorKind::Ambiguous, format!("the manifest has {} layers", several.len())),
-                "layer",
-                &all,
-            ))
+            let all: Vec<&Entry> = several.iter().collect();
+            let message = format!("the manifest has {} layers", all.len());
+            Err(choose(Error::new(ErrorKind::Ambiguous, message), "layer", &all))
         }
     }
 }
 
-fn fits(entry: &Descriptor, selection: &Selection) -> bool {
-    entry.platform.as_ref().is_none_or(|platform| selection.platform.matches(platform))
+/// Says whether an entry is for what is asked. One that can be chosen fits unless it says otherwise; one that cannot
+/// stands in the way of none but those that it is surely one of.
+fn fits(entry: &Entry, selection: &Selection) -> bool {
+    entry.platform().map_or(entry.readable().is_ok(), |platform| selection.platform.matches(platform))
 }
 
-fn is_attestation(entry: &Descriptor) -> bool {
-    entry.platform.as_ref().is_some_and(Platform::is_unknown)
+fn is_attestation(entry: &Entry) -> bool {
+    entry.platform().is_some_and(Platform::is_unknown)
 }
 
-fn choose(error: Error, by: &'static str, candidates: &[&Descriptor]) -> Error {
-    // An index of thousands of entries would fill the screen with them.
-    const MOST: usize = 32;
-    let candidates = candidates.iter().take(MOST).map(|entry| describe(entry)).collect();
+/// Lists the candidates in an error, as many as a screen can hold.
+fn choose(error: Error, by: &'static str, candidates: &[&Entry]) -> Error {
+    let error = match candidates.len().checked_sub(MAX_LISTED) {
+        None | Some(0) => error,
+        Some(more) => {
+            error.reworded(|message| format!("{message}; the first {MAX_LISTED} are listed, {more} more are not"))
+        }
+    };
+    let candidates = candidates.iter().take(MAX_LISTED).map(|entry| describe(entry)).collect();
     error.advise(Advice::Choose { by, candidates })
 }
 
-/// Describes an entry in one line: digest, platform, title, as far as they are known.
-fn describe(entry: &Descriptor) -> String {
-    let mut line = entry.digest.to_string();
-    let platform = entry.platform.as_ref().map(ToString::to_string);
-    for part in [platform.as_deref(), entry.title(), Some(entry.media_type.as_str())].into_iter().flatten() {
+/// Describes an entry in one line: digest, platform, title, type, as far as they are known.
+fn describe(entry: &Entry) -> String {
+    let mut line = entry.digest().unwrap_or_else(|| "no digest".to_owned());
+    let platform = entry.platform().map(ToString::to_string);
+    for part in [platform.as_deref(), entry.title(), Some(entry.media_type().as_str())].into_iter().flatten() {
         line.push_str("  ");
         line.push_str(&text::sanitise(part));
     }
+    if let Err(unreadable) = entry.readable() {
+        line.extend(["  (cannot be used: ", &unreadable.fault.to_string(), ")"]);
+    }
     line
 }
+
+#[cfg(test)]
+mod tests;

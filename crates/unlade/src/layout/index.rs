@@ -6,6 +6,7 @@ use super::folder::{Folder, not_a_layout};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::{Descriptor, REF_NAME};
 use crate::spec::digest::Digest;
+use crate::spec::entry::Entry;
 use crate::spec::manifest::{Index, Manifest, RawManifest};
 use crate::spec::media_type::{MediaType, OCI_INDEX};
 use crate::spec::reference::{Selector, Tag};
@@ -50,22 +51,30 @@ pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
     }
 }
 
+/// Returns the descriptor that names a manifest, if there is one.
+pub(super) fn carrier<'a>(index: &'a Index, digest: &Digest) -> Option<&'a Descriptor> {
+    index.manifests.iter().filter_map(Entry::descriptor).find(|found| found.digest == *digest)
+}
+
 /// What an index has for a selector.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Choice<'a> {
     None,
-    One(&'a Descriptor),
+    One(&'a Entry),
     /// Entries with different digests, and nothing that decides between them.
-    Several(Vec<&'a Digest>),
+    Several(Vec<&'a Entry>),
 }
 
 /// Chooses among the entries of an index.
 ///
-/// A tag is a whole `org.opencontainers.image.ref.name`, else the part after its last colon.
+/// A tag is a whole `org.opencontainers.image.ref.name`, else the part after its last colon. An entry without any
+/// digest names no manifest.
 pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
     match selector {
-        Selector::Digest(digest) => one_of(index.manifests.iter().filter(|entry| entry.digest == *digest)),
-        Selector::Only => match one_of(index.manifests.iter()) {
+        Selector::Digest(digest) => {
+            one_of(named(index).filter(|entry| entry.descriptor().is_some_and(|found| found.digest == *digest)))
+        }
+        Selector::Only => match one_of(named(index)) {
             Choice::Several(_) => tagged(index, LATEST),
             decided => decided,
         },
@@ -73,21 +82,25 @@ pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
     }
 }
 
+fn named(index: &Index) -> impl Iterator<Item = &Entry> {
+    index.manifests.iter().filter(|entry| entry.digest().is_some())
+}
+
 fn tagged<'a>(index: &'a Index, tag: &str) -> Choice<'a> {
-    let named = |name: fn(&Descriptor) -> Option<&str>| {
-        one_of(index.manifests.iter().filter(move |entry| name(entry).is_some_and(|found| found == tag)))
+    let called = |name: fn(&Entry) -> Option<&str>| {
+        one_of(named(index).filter(move |entry| name(entry).is_some_and(|found| found == tag)))
     };
-    match named(|entry| entry.annotation(REF_NAME)) {
-        Choice::None => named(last_part),
+    match called(|entry| entry.annotation(REF_NAME)) {
+        Choice::None => called(last_part),
         decided => decided,
     }
 }
 
-fn one_of<'a>(entries: impl Iterator<Item = &'a Descriptor>) -> Choice<'a> {
-    let mut found: Vec<&Descriptor> = Vec::new();
+fn one_of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Choice<'a> {
+    let mut found: Vec<&Entry> = Vec::new();
     for entry in entries {
         // The same manifest under two names is one manifest.
-        if found.iter().all(|known| known.digest != entry.digest) {
+        if !found.iter().any(|known| known.is_same_content(entry)) {
             found.push(entry);
         }
         // Enough to show the difficulty; a long index must not make this loop quadratic.
@@ -98,21 +111,26 @@ fn one_of<'a>(entries: impl Iterator<Item = &'a Descriptor>) -> Choice<'a> {
     match found.as_slice() {
         [] => Choice::None,
         [entry] => Choice::One(entry),
-        several => Choice::Several(several.iter().map(|entry| &entry.digest).collect()),
+        _ => Choice::Several(found),
     }
 }
 
 /// How many of the candidates an error names.
 const MAX_SHOWN: usize = 16;
 
-fn last_part(entry: &Descriptor) -> Option<&str> {
+fn last_part(entry: &Entry) -> Option<&str> {
     entry.annotation(REF_NAME)?.rsplit(':').next()
 }
 
 /// Says that a selector fits several manifests.
-pub(super) fn ambiguous(folder: &Folder, selector: &Selector, digests: &[&Digest]) -> Error {
-    Error::new(ErrorKind::Ambiguous, format!("{} has several manifests {selector}", folder.name()))
-        .advise(Advice::Choose { by: "digest", candidates: digests.iter().map(ToString::to_string).collect() })
+pub(super) fn ambiguous(folder: &Folder, selector: &Selector, entries: &[&Entry]) -> Error {
+    let count = match entries.len() {
+        MAX_SHOWN => format!("{MAX_SHOWN} or more"),
+        fewer => fewer.to_string(),
+    };
+    Error::new(ErrorKind::Ambiguous, format!("{} has {count} manifests {selector}", folder.name())).advise(
+        Advice::Choose { by: "digest", candidates: entries.iter().filter_map(|entry| entry.digest()).collect() },
+    )
 }
 
 /// Lists the tags in their order in the index, each once.

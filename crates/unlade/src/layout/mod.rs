@@ -130,7 +130,7 @@ impl Layout {
     fn select(&self, selector: &Selector) -> Result<RawManifest> {
         let index = self.index()?;
         if let Selector::Digest(digest) = selector {
-            return self.document(digest, index.manifests.iter().find(|entry| entry.digest == *digest));
+            return self.document(digest, index::carrier(&index, digest));
         }
         let chosen = self.choose(&index, selector)?;
         self.document(&chosen.digest, Some(chosen))
@@ -139,8 +139,10 @@ impl Layout {
     fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
         match index::choose(index, selector) {
             Choice::None => Err(Error::new(ErrorKind::NotFound, format!("{self} has no manifest {selector}"))),
-            Choice::One(descriptor) => Ok(descriptor),
-            Choice::Several(digests) => Err(index::ambiguous(&self.folder, selector, &digests)),
+            Choice::One(entry) => Ok(entry.readable().map_err(|unreadable| {
+                Error::from(unreadable).making(format!("{self} has no usable manifest {selector}"))
+            })?),
+            Choice::Several(entries) => Err(index::ambiguous(&self.folder, selector, &entries)),
         }
     }
 }
@@ -166,7 +168,7 @@ impl Catalog for Layout {
         let named = blob::blocking(move || {
             let index = layout.index()?;
             match &wanted {
-                Selector::Digest(digest) => Ok(index.manifests.into_iter().find(|entry| entry.digest == *digest)),
+                Selector::Digest(digest) => Ok(index::carrier(&index, digest).cloned()),
                 _ => layout.choose(&index, &wanted).cloned().map(Some),
             }
         });

@@ -221,6 +221,34 @@ fn a_manifest_keeps_the_name_that_the_index_gives_it() {
 }
 
 #[test]
+fn one_bad_entry_takes_no_layout_down() {
+    let mut builder = Builder::new();
+    let (good, other) = (builder.image("good"), builder.image("other"));
+    builder.name(&good, OCI_MANIFEST, Some("good"));
+    for bad in [
+        Value::Null,
+        json!({}),
+        json!({"digest": format!("blake3:{}", "a".repeat(64)), "size": 1,
+            "annotations": {"org.opencontainers.image.ref.name": "strange"}}),
+        json!({"digest": "sha256:abc", "annotations": {"org.opencontainers.image.ref.name": "broken"}}),
+    ] {
+        builder.entries.push(bad);
+    }
+    builder.name(&other, OCI_MANIFEST, Some("other"));
+    let layout = builder.open();
+    assert_eq!(resolve(&layout, &tag("good")).unwrap(), good);
+    assert_eq!(resolve(&layout, &tag("other")).unwrap(), other);
+    assert_eq!(run(layout.manifest(&tag("other"))).unwrap().digest(), &other);
+    for (name, expected) in [("strange", ErrorKind::Unsupported), ("broken", ErrorKind::Malformed)] {
+        assert_eq!(resolve(&layout, &tag(name)).unwrap_err().kind(), expected, "{name}");
+    }
+    assert_eq!(run(layout.referrers(&good, None).try_collect::<Vec<_>>()).unwrap(), []);
+    builder.entries.truncate(3);
+    builder.write_index();
+    assert_eq!(resolve(&layout, &Selector::Only).unwrap(), good);
+}
+
+#[test]
 fn a_document_above_the_limit_is_refused() {
     let mut builder = Builder::new();
     let large = builder.image(&"x".repeat(2000));

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::source::Document;
 use crate::spec::descriptor::Descriptor;
 use crate::spec::digest::Digest;
+use crate::spec::entry::Entry;
 use crate::spec::manifest::{Index, Manifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
@@ -73,7 +74,7 @@ impl Walk {
         if depth > MAX_DEPTH && !index.manifests.is_empty() {
             return Err(self.too_large(&format!("its indexes nest deeper than {MAX_DEPTH}")));
         }
-        for entry in &index.manifests {
+        for entry in index.manifests.iter().filter_map(Entry::descriptor) {
             if self.seen.contains(&entry.digest) {
                 continue;
             }

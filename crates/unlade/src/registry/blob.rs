@@ -85,7 +85,7 @@ fn place(
         }
         (206, Some(_)) => partial(headers, blob, window),
         (206, None) => {
-            Err(Error::new(ErrorKind::PeerMisbehaved, "the answer is a part, although the whole was asked for"))
+            Err(Error::new(ErrorKind::PeerMisbehaved, "the answer 206 is a part, although the whole was asked for"))
         }
         (status, _) => Err(Error::new(ErrorKind::Mismatch, format!("the answer {status} holds no content"))),
     }

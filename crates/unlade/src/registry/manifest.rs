@@ -34,7 +34,10 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
 /// Says whether an answer is a document, and the one that its registry says it is.
 fn judge(headers: &HeaderMap, status: u16, selector: &Selector, raw: &RawManifest) -> Result<()> {
     if status == 206 {
-        return Err(Error::new(ErrorKind::PeerMisbehaved, "the answer is a part, although the whole was asked for"));
+        return Err(Error::new(
+            ErrorKind::PeerMisbehaved,
+            "the answer 206 is a part, although the whole was asked for",
+        ));
     }
     if status != 200 {
         return Err(Error::new(ErrorKind::Mismatch, format!("the answer {status} holds no document")));

@@ -38,6 +38,7 @@ impl Reply {
     pub(super) fn failed(&self, request: &Request, error: Error) -> Error {
         error.making(format!("cannot {}", request.what)).with(|context| {
             context.url = Some(SafeUrl::from(self.url.clone()));
+            context.status = Some(self.answer.status.as_u16());
             context.attempts = self.effort.tries();
             context.elapsed = Some(self.effort.duration());
         })

@@ -53,10 +53,15 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] for what is no manifest, [`ErrorKind::Unsupported`] for schema 1.
+    /// [`ErrorKind::Malformed`] for what is no manifest, [`ErrorKind::Unsupported`] for schema 1,
+    /// [`ErrorKind::TooLarge`] for more entries and annotations than memory is to be spent on.
     pub fn parse(&self) -> Result<Manifest> {
         Manifest::parse(&self.raw).map_err(|cause| {
-            let kind = if cause.is_unsupported() { ErrorKind::Unsupported } else { ErrorKind::Malformed };
+            let kind = match &cause {
+                cause if cause.is_unsupported() => ErrorKind::Unsupported,
+                cause if cause.is_too_large() => ErrorKind::TooLarge,
+                _ => ErrorKind::Malformed,
+            };
             Error::new(kind, format!("the manifest {} cannot be used{}", self.digest, self.stranger())).caused_by(cause)
         })
     }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::digest::Digest;
+use super::json::{self, Allowance, Excess};
 use super::media_type::MediaType;
 use super::platform::Platform;
 
@@ -22,36 +23,34 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotations of a descriptor or a manifest.
 pub type Annotations = BTreeMap<String, String>;
 
-/// Names content and says what it is. What real documents have besides is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Names content and says what it is.
+///
+/// It is read as an [`Entry`](super::entry::Entry). What real documents have besides is in their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Descriptor {
     /// The type of the content; empty if the document does not say it.
-    #[serde(default = "no_media_type", deserialize_with = "media_type")]
     pub media_type: MediaType,
     /// The digest of the content.
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
     /// Other places to get it from. Never followed without the URL guard.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "list")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// What the publisher says about it.
-    #[serde(default, skip_serializing_if = "Annotations::is_empty", deserialize_with = "annotations")]
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
     /// The content itself, in base64, where it is small.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// The type of the artifact, where the content is its manifest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
     /// What it is for, where the content is a manifest in an index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What else is there.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 impl Descriptor {
@@ -66,7 +65,6 @@ impl Descriptor {
             data: None,
             artifact_type: None,
             platform: None,
-            other: Map::new(),
         }
     }
 
@@ -109,24 +107,28 @@ impl From<&Descriptor> for Content {
     }
 }
 
-fn no_media_type() -> MediaType {
-    MediaType::known("")
-}
-
-fn media_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MediaType, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(no_media_type))
-}
-
-/// Reads a list of texts; `null` is an empty one, and what is no text is left out.
-pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let values = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect())
-}
-
-/// Reads annotations; `null` is none, and values that are no text are left out.
-pub(super) fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
-    let values = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(values.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect())
+/// Reads annotations; values that are no text are left out. Says besides which one stands there twice, with
+/// different values: readers differ in which of them they take.
+pub(super) fn annotations(
+    value: &RawValue,
+    allowance: &mut Allowance,
+) -> Result<(Annotations, Option<String>), Excess> {
+    let (mut found, mut contradictory) = (Annotations::new(), None);
+    json::members(value, |key, value| {
+        let Some(value) = json::text(value) else {
+            return Ok(());
+        };
+        allowance.text()?;
+        match found.get(key) {
+            Some(known) if *known != value => contradictory = Some(key.to_owned()),
+            Some(_) => {}
+            None => {
+                found.insert(key.to_owned(), value);
+            }
+        }
+        Ok(())
+    })?;
+    Ok((found, contradictory))
 }
 
 #[cfg(test)]
@@ -135,39 +137,17 @@ mod tests {
 
     const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-    fn parse(fields: &str) -> Result<Descriptor, serde_json::Error> {
-        serde_json::from_str(&format!(r#"{{"mediaType":"a/b","digest":"sha256:{HEX}",{fields}}}"#))
-    }
-
-    #[test]
-    fn unknown_fields_survive() {
-        let text = format!(
-            r#"{{"mediaType":"a/b","digest":"sha256:{HEX}","size":5,"annotations":{{"k":"v"}},"new":{{"x":[1]}}}}"#
-        );
-        let descriptor: Descriptor = serde_json::from_str(&text).unwrap();
-        assert_eq!(descriptor.annotation("k"), Some("v"));
-        assert_eq!(serde_json::to_value(&descriptor).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
-    }
-
-    #[test]
-    fn null_is_nothing() {
-        let descriptor = parse(r#""size":0,"annotations":null,"urls":null,"platform":null,"data":null"#).unwrap();
-        assert_eq!(descriptor.annotations, Annotations::new());
-        assert_eq!(descriptor.title(), None);
-    }
-
-    #[test]
-    fn impossible_sizes_are_refused() {
-        for size in ["-1", "1.5", "18446744073709551616", "\"5\"", "null"] {
-            assert!(parse(&format!(r#""size":{size}"#)).is_err(), "{size}");
-        }
+    fn inline(size: u64, data: &str) -> Option<Vec<u8>> {
+        let digest = format!("sha256:{HEX}").parse().unwrap();
+        let data = Some(data.to_owned());
+        Descriptor { data, ..Descriptor::new(MediaType::none(), digest, size) }.inline()
     }
 
     #[test]
     fn inline_content_must_have_the_size_promised() {
-        assert_eq!(parse(r#""size":2,"data":"e30=""#).unwrap().inline().as_deref(), Some(b"{}".as_slice()));
-        assert_eq!(parse(r#""size":3,"data":"e30=""#).unwrap().inline(), None);
-        assert_eq!(parse(r#""size":2,"data":"e30=e30=e30=""#).unwrap().inline(), None);
-        assert_eq!(parse(r#""size":2,"data":"!!""#).unwrap().inline(), None);
+        assert_eq!(inline(2, "e30=").as_deref(), Some(b"{}".as_slice()));
+        assert_eq!(inline(3, "e30="), None);
+        assert_eq!(inline(2, "e30=e30=e30="), None);
+        assert_eq!(inline(2, "!!"), None);
     }
 }

@@ -3,14 +3,16 @@
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md>,
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md>
 
-mod shape;
+mod outline;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::descriptor::{self, Annotations, Content, Descriptor};
+use super::entry::{Entry, quote};
+use super::json::{self, Allowance, Excess};
 use super::media_type::{DOCKER_LIST, DOCKER_MANIFEST, MediaType, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST};
+use outline::{Outline, Shape};
 
 /// A manifest as it was received. Its digest is that of these bytes, which are never written anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,27 @@ impl RawManifest {
     /// A [`ManifestError`] for which [`is_unsupported`](ManifestError::is_unsupported) holds; other faults are left to
     /// [`Manifest::parse`].
     pub fn check_supported(&self) -> Result<(), ManifestError> {
-        match shape::recognise(self) {
+        match Outline::read(&self.bytes).and_then(|outline| outline.recognise(self.media_type.as_ref())) {
             Err(error) if error.is_unsupported() => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Returns a member of the document as it is written, whether the typed view knows it or not.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Malformed`] for what is no JSON.
+    pub fn member(&self, name: &str) -> Result<Option<&str>, ManifestError> {
+        let mut found = None;
+        let document = json::document(&self.bytes).map_err(ManifestError::Malformed)?;
+        json::members(document, |key, value| {
+            if key == name {
+                found = Some(value.get());
+            }
+            Ok::<(), ManifestError>(())
+        })?;
+        Ok(found)
     }
 }
 
@@ -56,56 +75,37 @@ pub enum Manifest {
 }
 
 /// The manifest of one image or artifact.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ImageManifest {
     /// The type of the document, as it says itself.
-    #[serde(default)]
     pub media_type: Option<MediaType>,
     /// The type of the artifact.
-    #[serde(default)]
     pub artifact_type: Option<MediaType>,
     /// The configuration.
-    #[serde(default)]
-    pub config: Option<Descriptor>,
+    pub config: Option<Entry>,
     /// The content; `blobs` in an artifact manifest.
-    #[serde(default, alias = "blobs", deserialize_with = "null_as_default")]
-    pub layers: Vec<Descriptor>,
+    pub layers: Vec<Entry>,
     /// The manifest that this one speaks of.
-    #[serde(default)]
-    pub subject: Option<Descriptor>,
+    pub subject: Option<Entry>,
     /// What the publisher says about it.
-    #[serde(default, deserialize_with = "descriptor::annotations")]
     pub annotations: Annotations,
-    /// What else is there.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// A list of manifests.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Index {
     /// The type of the document, as it says itself.
-    #[serde(default)]
     pub media_type: Option<MediaType>,
     /// The type of the artifact.
-    #[serde(default)]
     pub artifact_type: Option<MediaType>,
     /// The manifests.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub manifests: Vec<Descriptor>,
+    pub manifests: Vec<Entry>,
     /// The manifest that this index speaks of.
-    #[serde(default)]
-    pub subject: Option<Descriptor>,
+    pub subject: Option<Entry>,
     /// What the publisher says about it.
-    #[serde(default, deserialize_with = "descriptor::annotations")]
     pub annotations: Annotations,
-    /// What else is there.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// Why a document is no manifest that can be used.
@@ -126,14 +126,23 @@ pub enum ManifestError {
     /// A key that decides stands in it twice, which two readers would see differently.
     #[error("the document has the key {0} twice")]
     DuplicateKey(&'static str),
-    /// It is not JSON, or a field has a type that it cannot have.
+    /// A key that decides has a value that it cannot have.
+    #[error("the document's {0} is not what it has to be")]
+    Field(&'static str),
+    /// It is not JSON.
     #[error("the document cannot be read")]
     Malformed(#[source] serde_json::Error),
+    /// It has an annotation twice, with different values, which two readers would see differently.
+    #[error("the document has the annotation {0:?} twice, with different values")]
+    RepeatedAnnotation(String),
     /// It is a manifest of Docker's schema 1, which has no sizes and whose digest is not that of its bytes.
     #[error(
         "the document is of Docker's schema 1, which was given up in 2017: push the image again with a current tool"
     )]
     Schema1,
+    /// It has more entries, annotations and the like than memory is to be spent on.
+    #[error("the document holds more entries and annotations than any real one")]
+    TooMany,
     /// It is JSON, but neither an image nor an index.
     #[error("the document is neither a manifest nor an index")]
     Unknown,
@@ -144,22 +153,63 @@ impl ManifestError {
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Schema1)
     }
+
+    /// Says whether the document may be sound, but is larger than is handled.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooMany)
+    }
+}
+
+impl From<Excess> for ManifestError {
+    fn from(_: Excess) -> Self {
+        Self::TooMany
+    }
 }
 
 impl Manifest {
     /// Reads a document.
     ///
-    /// Its own `mediaType` decides what it is, then the type it was declared as, then its shape.
+    /// Its own `mediaType` decides what it is, then the type it was declared as, then its shape. An entry that cannot
+    /// be read is kept as such. What is kept is bounded, whatever the document holds.
     ///
     /// # Errors
     ///
     /// A [`ManifestError`] for what is no manifest, and for what two readers could take for different things.
     pub fn parse(raw: &RawManifest) -> Result<Self, ManifestError> {
-        match shape::recognise(raw)? {
-            shape::Shape::Image => serde_json::from_slice(&raw.bytes).map(|image| Self::Image(Box::new(image))),
-            shape::Shape::Index => serde_json::from_slice(&raw.bytes).map(|index| Self::Index(Box::new(index))),
-        }
-        .map_err(ManifestError::Malformed)
+        let outline = Outline::read(&raw.bytes)?;
+        let shape = outline.recognise(raw.media_type.as_ref())?;
+        let mut allowance = Allowance::new();
+        let media_type = outline.media_type()?;
+        let artifact_type = outline.artifact_type()?;
+        let subject = entry(outline.subject, &mut allowance)?;
+        let annotations = annotations(outline.annotations, &mut allowance)?;
+        Ok(match shape {
+            Shape::Image => Self::Image(Box::new(ImageManifest {
+                media_type,
+                artifact_type,
+                config: entry(outline.config, &mut allowance)?,
+                layers: entries("layers", outline.layers.or(outline.blobs), &mut allowance)?,
+                subject,
+                annotations,
+            })),
+            Shape::Index => Self::Index(Box::new(Index {
+                media_type,
+                artifact_type,
+                manifests: entries("manifests", outline.manifests, &mut allowance)?,
+                subject,
+                annotations,
+            })),
+        })
+    }
+
+    /// Says whether a type that it was declared as elsewhere, by a descriptor say, is one of its kind. A type of no
+    /// kind fits.
+    pub fn fits(&self, declared: &MediaType) -> bool {
+        let own = match self {
+            Self::Image(_) => Shape::Image,
+            Self::Index(_) => Shape::Index,
+        };
+        shape_of(&declared.essence()).is_none_or(|declared| declared == own)
     }
 
     /// Returns the type of the document: its own word, or what its shape says.
@@ -171,12 +221,13 @@ impl Manifest {
         own.clone().unwrap_or_else(|| MediaType::known(otherwise))
     }
 
-    /// Returns the manifest that this one speaks of.
+    /// Returns the manifest that this one speaks of, if it names one.
     pub fn subject(&self) -> Option<&Descriptor> {
-        match self {
-            Self::Image(image) => image.subject.as_ref(),
-            Self::Index(index) => index.subject.as_ref(),
-        }
+        let subject = match self {
+            Self::Image(image) => &image.subject,
+            Self::Index(index) => &index.subject,
+        };
+        subject.as_ref()?.descriptor()
     }
 
     /// Returns what the publisher says about it.
@@ -191,25 +242,52 @@ impl Manifest {
     ///
     /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
     pub fn effective_artifact_type(&self) -> Option<&MediaType> {
-        let stated =
-            |stated: &'_ Option<MediaType>| stated.as_ref().as_ref().is_some_and(|kind| !kind.as_str().is_empty());
-        match self {
-            Self::Image(image) if stated(&image.artifact_type) => image.artifact_type.as_ref(),
-            Self::Image(image) => image.config.as_ref().map(|config| &config.media_type),
-            Self::Index(index) => index.artifact_type.as_ref(),
-        }
+        let (stated, config) = match self {
+            Self::Image(image) => (&image.artifact_type, image.config.as_ref()),
+            Self::Index(index) => (&index.artifact_type, None),
+        };
+        let configured = config.map(Entry::media_type);
+        stated.as_ref().into_iter().chain(configured).find(|media_type| !media_type.as_str().is_empty())
     }
 }
 
-fn null_as_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// Reads a descriptor that stands alone; `null` is none.
+fn entry(value: Option<&RawValue>, allowance: &mut Allowance) -> Result<Option<Entry>, Excess> {
+    value.filter(|value| !json::is_null(value)).map(|value| Entry::read(value, allowance)).transpose()
+}
+
+/// Reads a list of descriptors; `null` is an empty one.
+fn entries(
+    key: &'static str,
+    value: Option<&RawValue>,
+    allowance: &mut Allowance,
+) -> Result<Vec<Entry>, ManifestError> {
+    let mut found = Vec::new();
+    let Some(value) = value else {
+        return Ok(found);
+    };
+    let is_list = json::elements(value, |element| {
+        found.push(Entry::read(element, allowance)?);
+        Ok::<(), Excess>(())
+    })?;
+    if is_list { Ok(found) } else { Err(ManifestError::Field(key)) }
+}
+
+fn annotations(value: Option<&RawValue>, allowance: &mut Allowance) -> Result<Annotations, ManifestError> {
+    let Some(value) = value else {
+        return Ok(Annotations::new());
+    };
+    match descriptor::annotations(value, allowance)? {
+        (annotations, None) => Ok(annotations),
+        (_, Some(key)) => Err(ManifestError::RepeatedAnnotation(quote(&key))),
+    }
 }
 
 /// Says whether an essence is that of an image's manifest, of an index, or of neither.
-fn shape_of(essence: &str) -> Option<shape::Shape> {
+fn shape_of(essence: &str) -> Option<Shape> {
     match essence {
-        OCI_MANIFEST | DOCKER_MANIFEST | OCI_ARTIFACT => Some(shape::Shape::Image),
-        OCI_INDEX | DOCKER_LIST => Some(shape::Shape::Index),
+        OCI_MANIFEST | DOCKER_MANIFEST | OCI_ARTIFACT => Some(Shape::Image),
+        OCI_INDEX | DOCKER_LIST => Some(Shape::Index),
         _ => None,
     }
 }

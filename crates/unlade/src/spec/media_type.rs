@@ -53,6 +53,11 @@ impl MediaType {
         Self("application/octet-stream".into())
     }
 
+    /// Returns the empty type: that of content whose document does not say it.
+    pub fn none() -> Self {
+        Self::known("")
+    }
+
     pub(crate) fn known(text: &'static str) -> Self {
         Self(text.into())
     }

@@ -5,39 +5,52 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::json::{self, Allowance, Excess};
 
 /// The platform that an entry of an index names; what is missing is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Platform {
     /// The architecture, by Go's names in well-behaved indexes.
-    #[serde(deserialize_with = "text")]
     pub architecture: String,
     /// The operating system; coreos-assembler puts the platform's name there.
-    #[serde(deserialize_with = "text")]
     pub os: String,
     /// The variant of the architecture, such as `v8`.
-    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "text")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub variant: String,
     /// The version of the operating system.
-    #[serde(rename = "os.version", skip_serializing_if = "String::is_empty", deserialize_with = "text")]
+    #[serde(rename = "os.version", skip_serializing_if = "String::is_empty")]
     pub os_version: String,
     /// What the operating system must be able to do.
-    #[serde(
-        rename = "os.features",
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "super::descriptor::list"
-    )]
+    #[serde(rename = "os.features", skip_serializing_if = "Vec::is_empty")]
     pub os_features: Vec<String>,
-    /// What else is there.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 impl Platform {
+    /// Reads a value; `None` if it is no object. A field that is no text is as if it were not there.
+    pub(super) fn read(value: &RawValue, allowance: &mut Allowance) -> Result<Option<Self>, Excess> {
+        let mut platform = Self::default();
+        let is_object = json::members(value, |key, value| {
+            let field = match key {
+                "architecture" => &mut platform.architecture,
+                "os" => &mut platform.os,
+                "os.version" => &mut platform.os_version,
+                "variant" => &mut platform.variant,
+                "os.features" => {
+                    platform.os_features = json::texts(value, allowance)?;
+                    return Ok(());
+                }
+                _ => return Ok(()),
+            };
+            *field = json::text(value).unwrap_or_default();
+            Ok(())
+        })?;
+        Ok(is_object.then_some(platform))
+    }
+
     /// Says whether this is the `unknown/unknown` of attestations.
     pub fn is_unknown(&self) -> bool {
         self.architecture == "unknown" && self.os == "unknown"
@@ -147,14 +160,6 @@ impl fmt::Display for PlatformSpec {
     }
 }
 
-/// Reads a text; `null` and what is no text are as if they were not there.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => text,
-        _ => String::new(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -190,12 +195,19 @@ mod tests {
         }
     }
 
+    fn read(text: &str) -> Option<Platform> {
+        Platform::read(json::document(text.as_bytes()).unwrap(), &mut Allowance::new()).unwrap()
+    }
+
     #[test]
-    fn fields_with_dots_are_read_and_unknown_ones_kept() {
-        let text = r#"{"architecture":"amd64","os":"windows","os.version":"10.0","os.features":["win32k"],"x":1}"#;
-        let platform: Platform = serde_json::from_str(text).unwrap();
-        assert_eq!(platform.os_version, "10.0");
-        assert_eq!(serde_json::to_value(&platform).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    fn fields_with_dots_are_read_and_written() {
+        let text = r#"{"architecture":"amd64","os":"windows","os.version":"10.0","os.features":["win32k"]}"#;
+        let platform = read(text).unwrap();
+        assert_eq!(
+            (platform.os_version.as_str(), platform.os_features.as_slice()),
+            ("10.0", &["win32k".to_owned()][..])
+        );
+        assert_eq!(serde_json::to_string(&platform).unwrap(), text);
     }
 
     proptest! {
@@ -218,9 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn null_is_nothing() {
-        let platform: Platform =
-            serde_json::from_str(r#"{"architecture":"amd64","os":null,"os.features":null}"#).unwrap();
-        assert_eq!(platform.to_string(), "*/amd64");
+    fn what_is_no_text_is_nothing() {
+        for text in [
+            r#"{"architecture":"amd64","os":null,"os.features":null}"#,
+            r#"{"architecture":"amd64","os":5,"os.features":"x","variant":{},"new":[1]}"#,
+        ] {
+            assert_eq!(read(text).unwrap().to_string(), "*/amd64", "{text}");
+        }
+        assert_eq!(read("\"linux/amd64\""), None);
     }
 }

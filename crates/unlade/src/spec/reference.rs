@@ -199,7 +199,9 @@ impl ReferenceError {
 fn echo(text: &str, offset: usize) -> (String, usize) {
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find('/').map_or(text.len(), |at| start + at);
-    let login = text[start..end].rfind('@').map(|at| start + at).filter(|at| !is_digest_like(&text[at + 1..]));
+    // A password may hold slashes: what has a repository behind it was a login.
+    let is_login = |at: &usize| !is_digest_like(&text[at + 1..]) && (*at < end || text[at + 1..].contains('/'));
+    let login = text[start..].rfind('@').map(|at| start + at).filter(is_login);
     let (head, tail, tail_at) = match login {
         Some(at) => (format!("{}***", &text[..start]), &text[at..], at),
         None => (String::new(), text, 0),

@@ -129,7 +129,7 @@ fn forbidden() -> Row {
         "Denied",
         "error: cannot read the manifest v1 of HOST/acme/disk: HOST answered 403 forbidden; UNKNOWN: \
              the server failed\n\
-             hint: check that the login may read this repository; --pull-secret-file or --authfile give one\n",
+             hint: give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist\n",
     )
 }
 

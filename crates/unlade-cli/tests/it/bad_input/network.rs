@@ -101,7 +101,7 @@ fn http_of_the_nineties() -> Row {
 }
 
 fn silence() -> Row {
-    Row::new("a port that says nothing", lying(Fault::StallBeforeHeaders)).with(["--response-timeout", "100ms"]).says(
+    Row::new("a port that says nothing", lying(Fault::StallBeforeHeaders)).with(["--response-timeout", "1s"]).says(
         6,
         "Unavailable",
         "error: cannot read the manifest v1 of HOST/acme/disk\n  \

@@ -27,7 +27,7 @@ fn a_value_that_cannot_be_read_is_told_with_what_is_expected() {
         ("--progress", "loud", "[possible values: auto, bar, json, none]"),
         ("--realm", "lax", "[possible values: strict, warn]"),
         ("--pull-secret-format", "xml", "[possible values: auto, authfile, base64, token, user-password]"),
-        ("--plain-http", "maybe", "invalid value 'maybe' for '--plain-http[=<BOOL>]'"),
+        ("--plain-http", "maybe", "invalid value 'maybe' for '--plain-http[=<true|false>]'"),
     ] {
         let reference = registry.reference("acme/disk:v1");
         let outcome = unlade().args(["pull", &reference, "--json", &format!("{option}={value}")]).run();

@@ -175,7 +175,7 @@ fn a_folder_in_the_place_of_the_file_is_named() {
 fn devices_are_the_job_of_another_verb() {
     let (registry, folder) = (registry_of(&disk()), folder());
     symlink("/dev/null", folder.path().join("link")).unwrap();
-    let write = "hint: writing to a device is the job of `unlade write`\n";
+    let write = "hint: this version has no `unlade write` yet: pull to a file, and copy that to the device\n";
     for (output, text) in [
         (Path::new("/dev/null"), "error: cannot replace /dev/null, which is a character device\n"),
         (&folder.path().join("link"), "error: cannot replace DIR/link, which is a character device\n"),

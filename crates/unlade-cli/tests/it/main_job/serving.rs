@@ -34,7 +34,7 @@ fn a_layout_is_served_under_the_name_of_its_folder_until_it_is_told_to_end() {
         running.signal(signal);
         let outcome = running.finish();
         assert_eq!(outcome.assert_code(0).stdout_text(), format!("listening on http://{host}\n"));
-        assert_eq!(outcome.stderr, "");
+        assert_eq!(outcome.stderr, "stopped on request\n");
     }
 }
 

@@ -113,6 +113,8 @@ fn places(fault: &Fault) -> &'static [Place] {
         14..=17 | 19..=22 => &[Place::Range],
         34..=38 => &[Place::Token],
         46 | 47 => &[Place::Store],
+        // It keeps both sides busy for seconds.
+        50 => &[Place::Manifest],
         59..=62 => &[Place::Tags],
         _ => &[Place::Manifest, Place::Store],
     }
@@ -160,17 +162,17 @@ impl World {
 
     fn run(&self, place: Place, fault: &Fault, folder: &Path) -> Run {
         let tag = if place == Place::Tags { "v2" } else { "v1" };
-        // What never ends keeps both sides busy: once is enough.
-        let retries = if fault.name().starts_with("Endless") { "--retries=0" } else { "--retries=1" };
-        // Short only where it is waited for: elsewhere a busy machine would be mistaken for a slow server.
-        let patience =
-            if matches!(fault.number(), 5 | 50) { "--response-timeout=1s" } else { "--response-timeout=30s" };
-        pull(&self.registry.reference(&format!("acme/disk:{tag}")), folder).args([
-            retries,
-            patience,
-            "--stall-timeout=500ms",
-            "--min-rate=0",
-        ])
+        // What never begins or never ends is waited for, and keeps both sides busy: once is enough. Elsewhere a busy
+        // machine must not be mistaken for a slow server.
+        let waited_for = matches!(fault, Fault::StallBeforeHeaders) || fault.name().starts_with("Endless");
+        let options = if waited_for {
+            ["--retries=0", "--response-timeout=2s"]
+        } else {
+            ["--retries=1", "--response-timeout=30s"]
+        };
+        pull(&self.registry.reference(&format!("acme/disk:{tag}")), folder)
+            .args(options)
+            .args(["--stall-timeout=500ms", "--min-rate=0"])
     }
 }
 

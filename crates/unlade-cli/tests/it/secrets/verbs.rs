@@ -2,14 +2,20 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use unlade_testkit::content::digest;
+use unlade_testkit::content::{bytes, digest};
+use unlade_testkit::document::{Document, Image};
 use unlade_testkit::process::Run;
 use unlade_testkit::{Access, Bearer, Client, LyingRegistry, LyingRegistryBuilder, Origin, layout};
 
 use super::canary::{
     BARE_TOKEN, IDENTITY_TOKEN, PASSWORD, REGISTRY_TOKEN, SIGNATURE, Secrets, USER, Vault, at_each_verbosity,
 };
-use crate::common::{disk, folder, unlade};
+use crate::common::{folder, unlade};
+
+/// Small: all that is left behind is searched.
+fn disk() -> Document {
+    Image::titled("disk.raw", bytes(1, 3000))
+}
 
 fn registry(builder: LyingRegistryBuilder) -> LyingRegistry {
     let registry = builder.start();

@@ -87,7 +87,7 @@ fn progress_for_programs_is_json_alone() {
     let mut events = events(&outcome);
     assert!(events.iter().any(|event| event["event"] == "log" && event["level"] == "info"), "{events:?}");
     events.retain(|event| event["event"] != "log");
-    assert_eq!(names(&events), ["resolved", "partial_made", "started", "retrying", "progress", "committed"]);
+    assert_eq!(names(&events), ["resolved", "started", "retrying", "progress", "committed"]);
     assert_eq!(events[1]["path"], folder.path().join(".out.img.unlade-partial").to_string_lossy().as_ref());
     let until = events[3]["until"].as_str().unwrap();
     assert!(until.starts_with("20") && until.contains('T') && until.ends_with('Z'), "{until}");

@@ -100,7 +100,12 @@ fn a_bad_reference_shows_the_place() {
 
 #[test]
 fn a_login_is_refused_and_not_shown() {
-    for text in ["oci://me:hunter2@r.example/a", "me:hunter2@r.example/a", "oci://me:hunter2@r.example"] {
+    for text in [
+        "oci://me:hunter2@r.example/a",
+        "me:hunter2@r.example/a",
+        "oci://me:hunter2@r.example",
+        "me:hunter2/x@r.example/a",
+    ] {
         let error = text.parse::<Reference>().unwrap_err();
         assert_eq!(*error.reason(), Reason::UserInfo, "{text}");
         assert!(!format!("{error} {error:?} {}", error.caret()).contains("hunter2"), "{text}");

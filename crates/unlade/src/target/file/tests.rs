@@ -236,14 +236,15 @@ fn fewer_bytes_than_were_proven_are_not_published() {
 }
 
 #[test]
-fn publishing_is_told() {
-    let (_folder, path) = folder();
+fn the_partial_and_its_publication_are_told() {
+    let (folder, path) = folder();
     let witness = Arc::new(Witness::default());
     let mut target = target(&path);
     target.prepare(&watched(NEW, Duration::ZERO, &Cancel::new(), &witness)).unwrap();
     publish(target, NEW).unwrap();
+    let made = Event::PartialMade { path: folder.path().join(PARTIAL) };
     let committed = Event::Committed { target: path.display().to_string(), digest: content(NEW).digest };
-    assert_eq!(*witness.events.lock().unwrap(), [committed]);
+    assert_eq!(*witness.events.lock().unwrap(), [made, committed]);
 }
 
 #[test]
