@@ -11,9 +11,6 @@ use crate::output;
 use crate::session::Session;
 
 pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()> {
-    if session.json() {
-        return Err(Error::new(ErrorKind::InvalidInput, "--json and the blob both want stdout"));
-    }
     let reference = reference(&options.reference)?;
     let Some(digest) = reference.digest().cloned() else {
         return Err(Error::new(
@@ -21,6 +18,9 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
             format!("{reference} names no blob: add its digest, REPO@sha256:…"),
         ));
     };
+    if session.json() {
+        return Err(Error::new(ErrorKind::InvalidInput, "--json and the blob both want stdout"));
+    }
     if !std::io::stdout().is_terminal() {
         session.display().watch(&format!("asking for {reference}"));
     }
