@@ -5,12 +5,15 @@ use unlade_testkit::process::Run;
 use super::registry;
 use crate::common::{folder, pull, unlade};
 
+/// Names and values.
+type Variables = &'static [(&'static str, &'static str)];
+
 #[test]
 fn variables_are_read_as_people_set_them() {
     let (registry, folder) = (registry(), folder());
     let reference = registry.reference("a/disk:v1");
     let pull = || pull(&reference, folder.path());
-    let cases: [(&str, Run, &[(&str, &str)]); 9] = [
+    let cases: [(&str, Run, Variables); 9] = [
         ("one for true", pull(), &[("UNLADE_JSON", "1"), ("UNLADE_QUIET", "yes"), ("UNLADE_PLAIN_HTTP", "TRUE")]),
         ("nothing for unset", pull(), &[("UNLADE_AUTHFILE", ""), ("UNLADE_RETRIES", ""), ("UNLADE_JSON", "")]),
         ("no architecture", pull(), &[("UNLADE_ARCH", ""), ("UNLADE_PLATFORM", "")]),
