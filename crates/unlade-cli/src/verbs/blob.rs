@@ -11,9 +11,6 @@ use crate::output;
 use crate::session::Session;
 
 pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()> {
-    if session.json() {
-        return Err(Error::new(ErrorKind::InvalidInput, "--json and the blob both want stdout"));
-    }
     let reference = reference(&options.reference)?;
     let Some(digest) = reference.digest().cloned() else {
         return Err(Error::new(

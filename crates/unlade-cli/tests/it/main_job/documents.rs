@@ -90,7 +90,7 @@ fn progress_is_told_in_lines() {
     let outcome = pull(&reference, folder.path()).args(["--progress", "json"]).run();
     let events = events(&outcome.assert_code(0).stderr);
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["resolved", "started", "retrying", "resumed", "committed"]);
+    assert_eq!(names, ["resolved", "started", "retrying", "resumed", "progress", "committed"]);
     let blob = digest(disk.payload());
     assert_eq!(events[0], json!({ "event": "resolved", "reference": reference, "digest": disk.digest() }));
     assert_eq!(events[1], json!({ "event": "started", "digest": blob, "bytes_total": 300_000 }));
@@ -98,7 +98,7 @@ fn progress_is_told_in_lines() {
     assert!(events[2]["reason"].as_str().unwrap().contains("the connection broke"), "{}", events[2]);
     assert_eq!(events[3], json!({ "event": "resumed", "bytes_verified": 200_000 }));
     let target = folder.path().join("out.img");
-    assert_eq!(events[4], json!({ "event": "committed", "target": target, "digest": blob }));
+    assert_eq!(events[5], json!({ "event": "committed", "target": target, "digest": blob }));
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn variables_stand_for_options() {
         .env("UNLADE_PLAIN_HTTP", "on");
     let outcome = run.run();
     document(outcome.assert_code(0));
-    assert_eq!(events(&outcome.stderr).len(), 3);
+    assert_eq!(events(&outcome.stderr).len(), 4);
     assert_eq!(fs::read_to_string(run.home().join("mine.img")).unwrap(), "for arm64");
 }
 
