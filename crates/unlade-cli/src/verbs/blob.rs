@@ -18,9 +18,6 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
             format!("{reference} names no blob: add its digest, REPO@sha256:…"),
         ));
     };
-    if session.json() {
-        return Err(Error::new(ErrorKind::InvalidInput, "--json and the blob both want stdout"));
-    }
     if !std::io::stdout().is_terminal() {
         session.display().watch(&format!("asking for {reference}"));
     }

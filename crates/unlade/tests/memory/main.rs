@@ -34,8 +34,10 @@ fn fill(before: &str, thing: impl Fn(usize) -> String, after: &str) -> RawManife
     RawManifest::new(None, text)
 }
 
+type Case = (&'static str, fn() -> RawManifest);
+
 /// Documents of as much of one thing as there is room for.
-const DOCUMENTS: [(&str, fn() -> RawManifest); 10] = [
+const DOCUMENTS: [Case; 10] = [
     ("numbers", || fill(r#"{"layers":[],"x":["#, |_| "1".to_owned(), "]}")),
     ("objects", || fill(r#"{"layers":[],"x":["#, |_| "{}".to_owned(), "]}")),
     ("members", || fill(r#"{"layers":[],"x":{"#, |at| format!(r#""{at}":1"#), "}}")),

@@ -45,7 +45,7 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
                 assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stderr);
                 secrets.assert_kept(outcome, &[run.home()], &name);
                 assert!(
-                    verbosity == "-v" || outcome.stderr.to_uppercase().contains("DEBUG"),
+                    verbosity == "-v" || outcome.stderr.to_lowercase().contains("debug"),
                     "{name} says nothing that could tell"
                 );
             },

@@ -10,7 +10,7 @@ use unlade_testkit::document::{Document, Image, Index, OCI_MANIFEST};
 use unlade_testkit::process::Outcome;
 use unlade_testkit::{Fault, Matcher, RetryAfter, Which, layout};
 
-use super::{SIZE, digest, registry};
+use super::{SIZE, registry};
 use crate::common::{error, folder, pull, unlade};
 
 /// Reads stderr, where each line must be an object that names its event.
@@ -50,16 +50,6 @@ fn a_command_line_that_cannot_be_read_has_a_document() {
         assert_eq!(names(&events), ["failed"], "{words:?}");
         assert_eq!(events[0]["error"], error(&outcome));
     }
-}
-
-#[test]
-fn a_blob_and_a_document_do_not_share_stdout() {
-    let registry = registry();
-    let reference = registry.reference(&format!("a/disk@{}", digest()));
-    let outcome = unlade().args(["blob", &reference, "--json"]).run();
-    outcome.assert_code(2);
-    assert_eq!(error(&outcome)["kind"], "InvalidInput");
-    assert!(registry.requests().is_empty());
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn registry(text: &str, base: usize, naming: Naming) -> Result<Reference, Fault>
         return Err((Reason::Query, base + offset));
     }
     let slash = text.find('/');
-    if let Some(at) = text.find('@').filter(|at| slash.is_none_or(|slash| *at < slash))
+    // A password may hold slashes: what has a repository behind it is a login.
+    let before_repository = |at: usize| slash.is_none_or(|slash| at < slash) || text[at + 1..].contains('/');
+    if let Some(at) = text.find('@').filter(|at| before_repository(*at))
         && (slash.is_some() || !is_digest_like(&text[at + 1..]))
     {
         return Err((Reason::UserInfo, base + at));
