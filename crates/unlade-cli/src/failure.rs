@@ -2,6 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use clap::error::ErrorKind as UsageKind;
 use serde_json::{Value, json};
@@ -11,6 +14,9 @@ use unlade::{Error, ErrorKind};
 use crate::options;
 use crate::output;
 use crate::progress::{Display, Voice};
+
+/// How long the document of a failure may take: it fits any pipe that is not full already.
+const COURTESY: Duration = Duration::from_secs(1);
 
 /// Returns the exit code of a kind of error.
 pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
@@ -99,10 +105,16 @@ pub(crate) fn report(error: &Error, json: bool, display: &Display) -> u8 {
     code
 }
 
-/// Prints the document of a failure.
+/// Prints the document of a failure. A courtesy: the exit code decides.
 fn courtesy(document: &Value) {
-    // A courtesy: the exit code decides.
-    drop(writeln!(std::io::stdout(), "{document}"));
+    let (done, printed) = channel::<()>();
+    let text = format!("{document}\n");
+    // On a thread: a reader that does not read may hold up one that was stopped, and with it stdout.
+    thread::spawn(move || {
+        drop(std::io::stdout().write_all(text.as_bytes()));
+        drop(done);
+    });
+    let _printed_or_late = printed.recv_timeout(COURTESY);
 }
 
 /// Spells the chain out, and the hint.

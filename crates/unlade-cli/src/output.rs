@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::text::sanitise;
@@ -28,20 +29,27 @@ pub(crate) fn open() -> Result<()> {
 }
 
 /// Writes bytes as they are.
-pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
+///
+/// A reader may take them as slowly as it likes: meanwhile a thread waits that nobody else needs, so that signals are heard.
+pub(crate) async fn bytes(bytes: impl Into<Bytes>) -> Result<()> {
     open()?;
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Error::io("cannot write to stdout", error))
+    let bytes = bytes.into();
+    let write = move || {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&bytes).and_then(|()| stdout.flush())
+    };
+    let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    written.map_err(|error| Error::io("cannot write to stdout", error))
 }
 
 /// Writes one line.
-pub(crate) fn line(text: &str) -> Result<()> {
-    bytes(format!("{text}\n").as_bytes())
+pub(crate) async fn line(text: &str) -> Result<()> {
+    bytes(format!("{text}\n")).await
 }
 
 /// Writes a JSON document.
-pub(crate) fn document(value: &Value) -> Result<()> {
-    line(&value.to_string())
+pub(crate) async fn document(value: &Value) -> Result<()> {
+    line(&value.to_string()).await
 }
 
 /// Describes a descriptor with the contract's keys.

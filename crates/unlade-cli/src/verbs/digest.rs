@@ -13,7 +13,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
     let document = session.client().manifest(&reference, &selection(&options.choice)?).await?;
     if !session.json() {
-        return output::line(&document.digest().to_string());
+        return output::line(&document.digest().to_string()).await;
     }
     let descriptor = document.descriptor();
     output::document(&json!({
@@ -22,4 +22,5 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
         "media_type": sanitise(descriptor.media_type.as_str()),
         "size": descriptor.size,
     }))
+    .await
 }

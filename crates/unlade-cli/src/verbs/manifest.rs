@@ -27,7 +27,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
     let document = session.client().manifest(&reference, &selection(&options.choice)?).await?;
     if !session.json() {
-        return output::bytes(&document.raw().bytes);
+        return output::bytes(document.raw().bytes.clone()).await;
     }
     let descriptor = document.descriptor();
     let report = Report {
@@ -37,7 +37,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
         reference: reference.to_string(),
         size: descriptor.size,
     };
-    output::line(&serde_json::to_string(&report).map_err(|error| unusable(&document, error))?)
+    output::line(&serde_json::to_string(&report).map_err(|error| unusable(&document, error))?).await
 }
 
 fn unusable(document: &Document, error: serde_json::Error) -> Error {

@@ -40,7 +40,7 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     };
     session.display().finish();
     if session.json() {
-        return output::document(&report(&artifact, &delivery, started)?);
+        return output::document(&report(&artifact, &delivery, started)?).await;
     }
     session.display().summary(&words(&artifact, &delivery));
     Ok(())

@@ -16,9 +16,9 @@ pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<(
     let address = listener.local_addr().map_err(|error| Error::io("cannot tell where it listens", error))?;
     let url = format!("http://{address}");
     if session.json() {
-        output::document(&json!({ "url": url }))?;
+        output::document(&json!({ "url": url })).await?;
     } else {
-        output::line(&format!("listening on {url}"))?;
+        output::line(&format!("listening on {url}")).await?;
     }
     let cancel = session.cancel().clone();
     unlade_serve::serve(listener, shelf, async move { cancel.cancelled().await }).await;

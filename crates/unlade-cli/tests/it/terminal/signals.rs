@@ -1,8 +1,10 @@
 //! Signals: what they stop, how soon, and what is left then.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use unlade_testkit::content::{bytes, digest};
 use unlade_testkit::document::Image;
@@ -101,4 +103,22 @@ fn a_limit_on_the_size_of_files_is_a_lack_of_room() {
     let reference = registry.reference(&format!("a/disk@{}", super::digest()));
     let run = Run::new("/bin/sh").args(["-c", script, UNLADE, &reference]).arg(folder.path().join("blob"));
     run.run().assert_code(7);
+}
+
+#[test]
+fn a_reader_that_does_not_read_cannot_make_us_deaf() {
+    let folder = folder();
+    let large = Image::new().annotate("of", &"x".repeat(1 << 20)).build();
+    layout::write(&folder.path().join("disk"), &[("v1", &large)]);
+    let pipe = folder.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let script = "exec \"$0\" manifest --json \"$1\" > \"$2\"";
+    let reference = format!("ocidir://{}:v1", folder.path().join("disk").display());
+    let running = Run::new("/bin/sh").args(["-c", script, UNLADE, &reference]).arg(&pipe).start();
+    let mut reader = File::open(&pipe).unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    running.signal(Signal::TERM);
+    running.stderr_line("a second signal stops at once");
+    running.signal(Signal::TERM);
+    running.finish().assert_code(130);
 }
