@@ -93,7 +93,7 @@ pub(crate) fn report(error: &Error, json: bool, display: &Display) -> u8 {
     let code = exit_code(error.kind());
     let document = document(error, code);
     display.failed(&text(error), &reason(error), &document);
-    if json {
+    if json && !display.has_streamed() {
         courtesy(&document);
     }
     code

@@ -13,7 +13,7 @@ use crate::{examples, units};
 
 /// Take disk images and other artifacts out of OCI registries
 #[derive(Debug, Parser)]
-#[command(name = "unlade", version, max_term_width = 100, disable_help_subcommand = true, after_help = examples::UNLADE)]
+#[command(name = "unlade", version, max_term_width = 100, after_help = examples::UNLADE)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -53,7 +53,7 @@ pub(crate) struct Pull {
     /// A folder, or a path that ends in /, takes the file under its title. A file that is there is
     /// replaced only once the new one is verified. Bytes on stdout are verified at their end:
     /// trust them once the exit code is 0.
-    #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH")]
+    #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH", allow_hyphen_values = true)]
     pub(crate) output: Option<PathBuf>,
     /// Without -o, replace a file that is there and differs
     #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
@@ -254,10 +254,10 @@ pub(crate) struct Common {
         default_value = "5"
     )]
     pub(crate) retries: u32,
-    /// How long to wait for a connection, TLS included
+    /// How long to wait for a connection, TLS included; 0 for any time
     #[arg(long, global = true, env = "UNLADE_CONNECT_TIMEOUT", value_name = "TIME", help_heading = "Connection", hide_short_help = true, default_value = "30s", value_parser = units::duration)]
     pub(crate) connect_timeout: Duration,
-    /// How long to wait for an answer to begin
+    /// How long to wait for an answer to begin; 0 for any time
     #[arg(long, global = true, env = "UNLADE_RESPONSE_TIMEOUT", value_name = "TIME", help_heading = "Connection", hide_short_help = true, default_value = "60s", value_parser = units::duration)]
     pub(crate) response_timeout: Duration,
     /// How long a download may stand still; 0 for any time
@@ -267,7 +267,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "UNLADE_MIN_RATE", value_name = "SIZE", help_heading = "Connection", hide_short_help = true, default_value = "1K", value_parser = units::size)]
     pub(crate) min_rate: u64,
 
-    /// How long to wait for another unlade that fills the same file
+    /// How long to wait for another unlade that fills the same file; 0 for not at all
     #[arg(long, global = true, env = "UNLADE_LOCK_TIMEOUT", value_name = "TIME", help_heading = "Output", hide_short_help = true, default_value = "10m", value_parser = units::duration)]
     pub(crate) lock_timeout: Duration,
     /// Print one JSON document to stdout, also for a failure

@@ -6,6 +6,7 @@ mod lines;
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ pub(crate) struct Display {
     form: Form,
     voice: Voice,
     counters: Arc<Progress>,
+    streams: AtomicBool,
 }
 
 enum Form {
@@ -63,7 +65,7 @@ impl Display {
             options::Progress::Auto if std::io::stderr().is_terminal() => bar(),
             options::Progress::Auto => Form::Notes,
         };
-        Arc::new(Self { form, voice, counters })
+        Arc::new(Self { form, voice, counters, streams: AtomicBool::new(false) })
     }
 
     /// Returns the counters that a download is to use.
@@ -79,6 +81,16 @@ impl Display {
             bar.begin(&sanitise(reason));
             bar.draw();
         }
+    }
+
+    /// Takes note that the bytes that are counted go to stdout.
+    pub(crate) fn stream(&self) {
+        self.streams.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether stdout holds bytes of a blob, behind which no document can be told apart.
+    pub(crate) fn has_streamed(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) && self.counters.verified() > 0
     }
 
     /// Shows the counters until dropped; to be polled beside the job.

@@ -28,8 +28,10 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let shown = tokio::select! {
-        shown = show() => shown,
+        // Before the show begins: a signal that comes then must not leave its folder behind.
+        biased;
         interrupted = interrupted() => interrupted,
+        shown = show() => shown,
     };
     match shown {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,11 +42,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Waits for Ctrl-C or a request to end.
+/// Waits for Ctrl-C, a request to end, or the end of the terminal.
 async fn interrupted() -> Result {
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = hangup.recv() => {}
         _ = terminate.recv() => {}
     }
     Err("interrupted".into())
@@ -66,7 +70,7 @@ async fn show() -> Result {
     let router = gate.guard(unlade_serve::router(Shelf::open(&folder.path().join("layouts"))?));
     let scissors = Scissors::new();
     let terminal = Terminal::new(folder.path(), &unlade);
-    terminal.say(&format!("A disk image for two architectures lies in a registry on http://{registry}."));
+    terminal.say(&format!("A disk image for two architectures lies in a registry on http://{registry}."))?;
     let stage = Stage { terminal: &terminal, registry, scissors: scissors.clone(), folder: folder.path() };
     tokio::select! {
         played = stage.play() => played?,
@@ -74,7 +78,7 @@ async fn show() -> Result {
         () = unlade_serve::serve_router(server, router, std::future::pending()) => return Err("the registry ended".into()),
     }
     folder.close()?;
-    terminal.say("All is well, and all that was made for this is gone.");
+    terminal.say("All is well, and all that was made for this is gone.")?;
     Ok(())
 }
 

@@ -43,32 +43,32 @@ impl Stage<'_> {
     }
 
     async fn locked_out(&self) -> Result {
-        self.terminal.say("The registry wants to know who asks. Without a credential (exit code 4):");
+        self.terminal.say("The registry wants to know who asks. Without a credential (exit code 4):")?;
         self.run(&format!("unlade digest {}", self.reference()), 4).await?;
         Ok(())
     }
 
     async fn resolve(&self) -> Result {
-        self.terminal.say("With the auth file that docker or podman would have written:");
+        self.terminal.say("With the auth file that docker or podman would have written:")?;
         self.run(&format!("unlade digest {} --authfile auth.json", self.reference()), 0).await?;
         Ok(())
     }
 
     async fn ask_which(&self) -> Result {
-        self.terminal.say("The tag names images for two architectures. unlade does not guess (exit code 8):");
+        self.terminal.say("The tag names images for two architectures. unlade does not guess (exit code 8):")?;
         self.run(&format!("unlade pull {} --authfile auth.json", self.reference()), 8).await?;
         Ok(())
     }
 
     async fn pull_amd64(&self) -> Result {
-        self.terminal.say("So say which one, under any name by which the architecture goes:");
+        self.terminal.say("So say which one, under any name by which the architecture goes:")?;
         self.run(&format!("unlade pull {} --authfile auth.json --arch x86_64", self.reference()), 0).await?;
         self.files(&["disk-amd64.img"])
     }
 
     async fn pull_arm64_over_a_broken_wire(&self) -> Result<String> {
         let half = IMAGE_SIZE / 2;
-        self.terminal.say("Now the wire breaks in the middle of the download; the rest is fetched, not the whole:");
+        self.terminal.say("Now the wire breaks in the middle of the download; the rest is fetched, not the whole:")?;
         self.scissors.cut_after(half as u64);
         let line = format!("unlade pull {} --authfile auth.json --arch arm64 -o disk.img --json", self.reference());
         let report: Value = serde_json::from_str(&self.run(&line, 0).await?.stdout)?;
@@ -77,13 +77,13 @@ impl Stage<'_> {
         if resumed == 0 {
             return Err("the download was not resumed".into());
         }
-        self.terminal.say(&format!("{resumed} of {IMAGE_SIZE} bytes had come before the break, and were kept."));
+        self.terminal.say(&format!("{resumed} of {IMAGE_SIZE} bytes had come before the break, and were kept."))?;
         self.files(&["disk-amd64.img", "disk.img"])?;
         Ok(file["digest"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn prove(&self, digest: &str) -> Result {
-        self.terminal.say("Another program agrees on what arrived, and the manifest on what was published:");
+        self.terminal.say("Another program agrees on what arrived, and the manifest on what was published:")?;
         let sum = self.run("sha256sum disk.img", 0).await?.stdout;
         let hex = sum.split(' ').next().unwrap_or_default();
         let line = format!("unlade manifest {} --authfile auth.json --platform linux/arm64", self.reference());
@@ -96,7 +96,7 @@ impl Stage<'_> {
     }
 
     async fn pull_again(&self) -> Result {
-        self.terminal.say("What is there already is checked, and not fetched again:");
+        self.terminal.say("What is there already is checked, and not fetched again:")?;
         let line = format!("unlade pull {} --authfile auth.json --arch arm64 -o disk.img", self.reference());
         self.run(&line, 0).await?;
         self.files(&["disk-amd64.img", "disk.img"])

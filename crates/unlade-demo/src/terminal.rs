@@ -1,8 +1,6 @@
 //! A user at a terminal: types commands, and reads what they say.
 
-#![expect(clippy::print_stdout, reason = "what is shown is this program's output")]
-
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -27,15 +25,15 @@ impl Terminal {
 
     /// Says what comes next.
     #[expect(clippy::unused_self, reason = "one talks to a terminal")]
-    pub(crate) fn say(&self, text: &str) {
-        println!("\n{text}");
+    pub(crate) fn say(&self, text: &str) -> io::Result<()> {
+        show(&format!("\n{text}\n"))
     }
 
     /// Shows a command, runs it and shows its output; words hold no blanks, so that a shell would read them alike.
     ///
     /// A command that is left to itself is killed.
     pub(crate) async fn run(&self, line: &str) -> io::Result<Outcome> {
-        println!("$ {line}");
+        show(&format!("$ {line}\n"))?;
         let mut words = line.split(' ');
         let program = match words.next() {
             Some("unlade") => self.unlade.as_os_str(),
@@ -52,7 +50,14 @@ impl Terminal {
         let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?.wait_with_output().await?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         // A manifest ends without a line end, as a prompt would show too.
-        print!("{stdout}{}", if stdout.is_empty() || stdout.ends_with('\n') { "" } else { "\n" });
+        show(&stdout)?;
+        show(if stdout.is_empty() || stdout.ends_with('\n') { "" } else { "\n" })?;
         Ok(Outcome { code: output.status.code(), stdout })
     }
+}
+
+/// Shows a text, or fails: nobody would see what comes after it either.
+fn show(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }

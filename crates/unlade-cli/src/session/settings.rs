@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
@@ -13,6 +14,9 @@ use crate::options::{Common, Realm, SecretFormat, Tls};
 
 /// The largest certificate, key or pull secret that is read.
 const MAX_FILE: u64 = 4 << 20;
+
+/// As long as nobody waits for anything.
+const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// Returns how the client is to behave.
 pub(super) fn config(options: &Common) -> Result<Config> {
@@ -28,7 +32,7 @@ pub(super) fn config(options: &Common) -> Result<Config> {
             return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
         }
     };
-    config.connect_timeout = options.connect_timeout;
+    config.connect_timeout = limit(options.connect_timeout);
     config.lock_timeout = options.lock_timeout;
     config.min_rate = options.min_rate;
     config.plain_http = match options.plain_http {
@@ -37,7 +41,7 @@ pub(super) fn config(options: &Common) -> Result<Config> {
         None => PlainHttp::Loopback,
     };
     config.realms = realms(options);
-    config.response_timeout = options.response_timeout;
+    config.response_timeout = limit(options.response_timeout);
     config.retries = options.retries;
     config.stall_timeout = options.stall_timeout;
     config.tls_minimum = match options.tls_min {
@@ -49,6 +53,11 @@ pub(super) fn config(options: &Common) -> Result<Config> {
     }
     config.trusted_hosts.clone_from(&options.trust_host);
     Ok(config)
+}
+
+/// Reads a timeout: as with --stall-timeout, none at all is asked for by 0.
+fn limit(timeout: Duration) -> Duration {
+    if timeout.is_zero() { FOREVER } else { timeout }
 }
 
 fn realms(options: &Common) -> Realms {

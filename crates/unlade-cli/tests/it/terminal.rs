@@ -1,6 +1,7 @@
 //! The command as people and programs meet it: on a terminal, in JSON, under signals, with variables.
 
 mod documents;
+mod options;
 mod screen;
 mod signals;
 

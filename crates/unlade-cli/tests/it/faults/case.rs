@@ -311,12 +311,12 @@ impl Setup {
     }
 }
 
-/// Reads the error document at the end of stdout, behind whatever was streamed there.
+/// Reads the error in the document on stdout, or in the last line of progress.
 #[track_caller]
 pub(super) fn error(outcome: &Outcome) -> Value {
-    let text = outcome.stdout_text();
-    let start = text.rfind(r#"{"error":"#).unwrap_or_else(|| panic!("no error document: {}", outcome.stderr));
-    let document: Value = serde_json::from_str(&text[start..]).expect("the error document is JSON");
+    let last = outcome.stderr.lines().last().unwrap_or_default();
+    let document = if last.starts_with('{') { last.to_owned() } else { outcome.stdout_text() };
+    let document: Value = serde_json::from_str(&document).expect("the error document is JSON");
     document["error"].clone()
 }
 

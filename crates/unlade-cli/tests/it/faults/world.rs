@@ -193,7 +193,8 @@ impl World {
             Question::Index | Question::Tag => ("pull", ":v1".to_owned()),
         };
         let mut run = unlade().args([verb, &self.registry.reference(&format!("{REPOSITORY}{rest}"))]);
-        run = run.arg("--json");
+        // A blob leaves no room for a document on stdout.
+        run = run.arg(if self.setup.question == Question::RawBlob { "--progress=json" } else { "--json" });
         if self.setup.question.is_pull() {
             run = run.arg("-o").arg(folder.join("out.img"));
         }

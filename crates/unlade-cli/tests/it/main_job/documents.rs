@@ -98,6 +98,7 @@ fn progress_is_told_in_lines() {
     assert!(events[2]["reason"].as_str().unwrap().contains("the connection broke"), "{}", events[2]);
     assert_eq!(events[3], json!({ "event": "resumed", "bytes_verified": 200_000 }));
     let target = folder.path().join("out.img");
+    assert_eq!((&events[4]["bytes_verified"], &events[4]["bytes_total"]), (&json!(300_000), &json!(300_000)));
     assert_eq!(events[5], json!({ "event": "committed", "target": target, "digest": blob }));
 }
 

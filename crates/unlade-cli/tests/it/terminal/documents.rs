@@ -10,7 +10,7 @@ use unlade_testkit::document::{Document, Image, Index, OCI_MANIFEST};
 use unlade_testkit::process::Outcome;
 use unlade_testkit::{Fault, Matcher, RetryAfter, Which, layout};
 
-use super::{SIZE, registry};
+use super::{SIZE, digest, digest_of, registry};
 use crate::common::{error, folder, pull, unlade};
 
 /// Reads stderr, where each line must be an object that names its event.
@@ -50,6 +50,20 @@ fn a_command_line_that_cannot_be_read_has_a_document() {
         assert_eq!(names(&events), ["failed"], "{words:?}");
         assert_eq!(events[0]["error"], error(&outcome));
     }
+}
+
+#[test]
+fn no_document_stands_behind_the_bytes_of_a_blob() {
+    let registry = registry();
+    let blob = |digest: &str| unlade().args(["blob", &registry.reference(&format!("a/disk@{digest}")), "--json"]).run();
+    let outcome = blob(&digest_of(b"another"));
+    outcome.assert_code(3);
+    assert_eq!(error(&outcome)["kind"], "NotFound");
+    registry.script(Matcher::new(Which::Blob), Fault::FlipByte { at: SIZE - 1 });
+    let outcome = blob(&digest());
+    outcome.assert_code(5);
+    assert_eq!(outcome.stdout.len(), SIZE);
+    assert!(outcome.stderr.starts_with("error: "), "{}", outcome.stderr);
 }
 
 #[test]
