@@ -310,7 +310,7 @@ impl Api {
             return error.advise(Advice::Credential(self.login.origin().to_owned()));
         }
         let upgraded = self.base.scheme() == "http" && url.scheme() == "https" && self.base.host() == url.host();
-        if self.base.host() == url.host() && !upgraded {
+        if same_origin(&self.base, url) {
             // It was led back to the registry, and trusting that with the login would be wrong.
             return error;
         }
