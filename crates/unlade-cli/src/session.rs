@@ -55,7 +55,7 @@ impl Session {
         let client = Client::builder()
             .config(settings::config(options)?)
             .credentials(keychain)
-            .roots(Arc::new(environment.roots()?))
+            .roots(Arc::new(environment.roots()))
             .observer(Arc::clone(&leftovers) as Arc<dyn Observer>)
             .cancel(cancel.clone())
             .build()?;

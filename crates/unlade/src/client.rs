@@ -60,7 +60,7 @@ impl Client {
             observer: Arc::new(Blind),
             cancel: Cancel::new(),
             transport: None,
-            roots: Arc::new(SystemRoots),
+            roots: Arc::new(SystemRoots::default()),
         }
     }
 

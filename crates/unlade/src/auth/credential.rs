@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use url::form_urlencoded;
 
 use super::Secret;
 
@@ -31,12 +33,17 @@ pub enum Credential {
 impl Credential {
     /// Returns every form in which the secret goes over the wire, for those who must not print what comes back.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        match self {
-            Self::Anonymous => Vec::new(),
-            Self::BareToken(token) => vec![token.clone(), basic_parameter("", token)],
-            Self::IdentityToken(token) | Self::RegistryToken(token) => vec![token.clone()],
-            Self::Password { user, password } => vec![password.clone(), basic_parameter(user, password)],
-        }
+        let (secret, pair) = match self {
+            Self::Anonymous => return Vec::new(),
+            Self::BareToken(token) => (token, Some(basic_parameter("", token))),
+            Self::IdentityToken(token) | Self::RegistryToken(token) => (token, None),
+            Self::Password { user, password } => (password, Some(basic_parameter(user, password))),
+        };
+        let encoded: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+        // A space is a plus in a form and %20 elsewhere; a document within a document is quoted twice.
+        let percent = Secret::new(encoded.replace('+', "%20"));
+        let quoted = Secret::new(Value::from(secret.expose()).to_string().trim_matches('"'));
+        [secret.clone(), Secret::new(encoded), percent, quoted].into_iter().chain(pair).collect()
     }
 
     /// Reads `user:password`; the password may hold colons and may be empty.

@@ -1,6 +1,7 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -17,18 +18,22 @@ use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
 use super::travel::{Pass, Travel};
 use crate::auth::challenge::{self, Challenge};
+use crate::auth::secret::blot;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Observer;
 use crate::retry::Effort;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
-use crate::transport::guard::{AddressGuard, Bounds, Exemption, UrlRefusal, check, check_form};
+use crate::transport::guard::{AddressGuard, Bounds, Exemption, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Chunks, Exchange, Failure};
 
 /// So much of a refusal's body is read: error documents are small, and web pages say nothing.
 const MAX_REFUSAL: u64 = 64 << 10;
+
+/// So long the words of a refusal are waited for.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A repository's way to its registry.
 #[derive(Debug)]
@@ -154,7 +159,10 @@ impl Api {
                 self.forget(travel, objection).await;
                 return Err(self.refuse(request, travel, answer).await);
             }
-            Step::TooManyHops => return Err(misled(request, travel, "there are too many redirects")),
+            Step::TooManyHops => {
+                let error = misled(request, travel, "there are too many redirects");
+                return Err(error.with(|context| context.status = Some(status.as_u16())));
+            }
         }
         Ok(None)
     }
@@ -176,7 +184,7 @@ impl Api {
         let url = travel.journey.url().clone();
         let home = travel.journey.is_home();
         // A trusted host that wants a token of its own is asked on like any other.
-        let trusted = travel.abroad.is_none() && is_trusted(&url, &self.registries.config.trusted_hosts);
+        let trusted = travel.abroad.is_none() && self.trusts(travel);
         let (profile, mut headers) = if home || trusted {
             let pass = self.login.pass(self, terms).await;
             travel.shown =
@@ -234,11 +242,13 @@ impl Api {
         let stays = travel.journey.is_home() && same_origin(from, &next);
         let checked = if stays { check_form(&next, from) } else { check(&next, from, &self.bounds()) };
         checked.map_err(|refusal| {
-            let error = misled(request, travel, &format!("it is redirected to {}", SafeUrl::from(next.clone())));
-            allow_hint(error, &refusal).caused_by(refusal)
+            let text = format!("it is redirected to {}", SafeUrl::from(next.clone()));
+            let text = blot(&text, &self.login.secrets(travel.shown.as_ref()));
+            let error = misled(request, travel, &text).with(|context| context.status = Some(answer.status.as_u16()));
+            refusal::allow_hint(error, &refusal).caused_by(refusal)
         })?;
         tracing::debug!(to = %SafeUrl::from(next.clone()), "redirect");
-        travel.journey.hop(next);
+        travel.journey.hop(next, &self.registries.config.trusted_hosts);
         travel.abroad = None;
         Ok(())
     }
@@ -264,23 +274,18 @@ impl Api {
     /// Says why a challenge was not answered, and what the server said.
     async fn locked_out(&self, request: &Request, travel: &Travel, answer: Answer, cause: Error) -> Error {
         let refused = self.refuse(request, travel, answer).await;
-        let context = refused.context().clone();
-        let advice = cause.context().advice.clone().or_else(|| context.advice.clone());
-        let place = if travel.journey.is_home() { String::new() } else { format!(" at {}", travel.place()) };
-        Error::new(cause.kind(), format!("cannot {}{place}", request.what))
-            .with(|into| {
-                *into = context;
-                into.advice = advice;
-            })
-            .caused_by(cause)
+        // What we refuse ourselves is not mended by a login.
+        let advice = match cause.kind() {
+            ErrorKind::Unauthorized => cause.context().advice.clone().or_else(|| refused.context().advice.clone()),
+            _ => cause.context().advice.clone(),
+        };
+        refused.turned_into(cause.kind()).with(|context| context.advice = advice).caused_by(cause)
     }
 
     /// Turns a refusal into an error, in the registry's own words.
     async fn refuse(&self, request: &Request, travel: &Travel, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers);
-        let body = collect(watch(answer.chunks, self.registries.pace()), MAX_REFUSAL).await;
-        // A refusal whose words do not arrive is a refusal all the same.
-        let body = body.ok().flatten().unwrap_or_default();
+        let body = words(answer.chunks, MAX_REFUSAL).await;
         let said = refusal::read(&headers, &body, &self.login.secrets(travel.shown.as_ref()));
         let home = travel.journey.is_home();
         let place = if home { self.repository.registry().authority() } else { travel.place() };
@@ -301,9 +306,27 @@ impl Api {
             ErrorKind::Denied | ErrorKind::Unauthorized | ErrorKind::NotFound => {}
             _ => return error,
         }
+        if self.trusts(travel) && travel.shown.is_some() {
+            return error.advise(Advice::Credential(self.login.origin().to_owned()));
+        }
         let upgraded = self.base.scheme() == "http" && url.scheme() == "https" && self.base.host() == url.host();
+        if same_origin(&self.base, url) {
+            // It was led back to the registry, and trusting that with the login would be wrong.
+            return error;
+        }
         error.advise(if upgraded { Advice::SpeakTls } else { Advice::AskOperators(travel.place()) })
     }
+
+    /// Says whether the place where a request is may be shown the registry's login, although it is another one.
+    fn trusts(&self, travel: &Travel) -> bool {
+        travel.journey.is_in_good_hands() && is_trusted(travel.journey.url(), &self.registries.config.trusted_hosts)
+    }
+}
+
+/// Reads the words of a refusal; one whose words do not arrive soon is a refusal all the same.
+pub(super) async fn words(chunks: Chunks, limit: u64) -> Bytes {
+    let body = tokio::time::timeout(REFUSAL_PATIENCE, collect(chunks, limit)).await;
+    body.ok().and_then(Result::ok).flatten().unwrap_or_default()
 }
 
 /// Reads a body into memory, unless it is larger than the limit.
@@ -320,13 +343,4 @@ pub(super) async fn collect(mut chunks: Chunks, limit: u64) -> Result<Option<Byt
 
 fn misled(request: &Request, travel: &Travel, how: &str) -> Error {
     travel.describe(Error::new(ErrorKind::PeerMisbehaved, format!("cannot {}: {how}", request.what)))
-}
-
-fn allow_hint(error: Error, refusal: &UrlRefusal) -> Error {
-    match refusal {
-        UrlRefusal::Address(address, crate::transport::address::Peril::Private) => {
-            error.advise(Advice::AllowNet(address.to_string()))
-        }
-        _ => error,
-    }
 }

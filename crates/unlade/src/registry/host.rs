@@ -23,9 +23,13 @@ impl Host {
 
     /// Waits until the host may be asked again.
     pub(super) async fn rest(&self) {
-        let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = until {
-            tokio::time::sleep_until(until.into()).await;
+        loop {
+            // Others may ask for more while this one waits.
+            let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
+            match until.filter(|until| *until > Instant::now()) {
+                Some(until) => tokio::time::sleep_until(until.into()).await,
+                None => return,
+            }
         }
     }
 

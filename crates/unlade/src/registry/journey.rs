@@ -3,7 +3,7 @@
 use http::StatusCode;
 use url::Url;
 
-use crate::transport::redirect::same_origin;
+use crate::transport::redirect::{is_trusted, same_origin};
 
 /// So many redirects are followed: what browsers and curl allow is more, what registries need is two.
 pub(super) const MAX_HOPS: u8 = 10;
@@ -14,14 +14,25 @@ pub(super) struct Journey {
     home: Url,
     url: Url,
     hops: u8,
-    /// A redirect left the registry's origin: a way back to it is not the registry's own any more.
-    left: bool,
+    /// Whose word led the request where it is.
+    lead: Lead,
     /// A redirect target that refused was given up for a fresh redirect.
     returned: bool,
     /// What became of the registry's challenges.
     answers: Answers,
     /// A challenge of the place that a redirect led to was answered.
     answered_abroad: bool,
+}
+
+/// Whose word led a request where it is: the least of those on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lead {
+    /// The registry's own.
+    Registry,
+    /// That of a host which the user trusts with the login.
+    Trusted,
+    /// That of anybody.
+    Anybody,
 }
 
 /// How often a challenge of the registry was answered.
@@ -72,7 +83,7 @@ impl Journey {
             url: home.clone(),
             home,
             hops: 0,
-            left: false,
+            lead: Lead::Registry,
             returned: false,
             answers: Answers::None,
             answered_abroad: false,
@@ -86,12 +97,22 @@ impl Journey {
     /// Says whether the request is at the registry's own origin, and never left it: whoever it was led to
     /// could lead it back to a place of his choosing, login in hand.
     pub(super) fn is_home(&self) -> bool {
-        !self.left
+        self.lead == Lead::Registry
     }
 
-    pub(super) fn hop(&mut self, url: Url) {
+    /// Says whether nobody led the request but the registry and hosts that the user trusts with its login.
+    pub(super) fn is_in_good_hands(&self) -> bool {
+        self.lead < Lead::Anybody
+    }
+
+    pub(super) fn hop(&mut self, url: Url, trusted: &[String]) {
         self.hops += 1;
-        self.left |= !same_origin(&self.home, &url);
+        let lead = match &url {
+            url if same_origin(&self.home, url) => Lead::Registry,
+            url if is_trusted(url, trusted) => Lead::Trusted,
+            _ => Lead::Anybody,
+        };
+        self.lead = self.lead.max(lead);
         self.url = url;
         self.answered_abroad = false;
     }
@@ -157,7 +178,7 @@ mod tests {
 
     fn abroad() -> Journey {
         let mut journey = at_home();
-        journey.hop("https://cdn.example/x?signature=1".parse().unwrap());
+        journey.hop("https://cdn.example/x?signature=1".parse().unwrap(), &[]);
         journey
     }
 
@@ -167,10 +188,10 @@ mod tests {
         answered_abroad.note_answered(Objection::Missing);
         let mut second_visit = abroad();
         second_visit.give_up_target();
-        second_visit.hop("https://cdn.example/x?signature=2".parse().unwrap());
+        second_visit.hop("https://cdn.example/x?signature=2".parse().unwrap(), &[]);
         let mut tired = at_home();
         for hop in 0..MAX_HOPS {
-            tired.hop(format!("https://cdn.example/{hop}").parse().unwrap());
+            tired.hop(format!("https://cdn.example/{hop}").parse().unwrap(), &[]);
         }
         for (name, journey, status, expected) in [
             ("an answer", &at_home(), 200, Step::Accept),
@@ -234,7 +255,7 @@ mod tests {
     fn a_return_is_no_retry() {
         let mut journey = at_home();
         journey.note_answered(Objection::Stale);
-        journey.hop("https://cdn.example/x".parse().unwrap());
+        journey.hop("https://cdn.example/x".parse().unwrap(), &[]);
         journey.give_up_target();
         assert_eq!(journey.judge(StatusCode::UNAUTHORIZED, Objection::Stale), Step::Refuse);
     }
@@ -242,11 +263,22 @@ mod tests {
     #[test]
     fn a_way_back_is_not_home() {
         let mut journey = abroad();
-        journey.hop("https://registry.example/chosen/by/the/store".parse().unwrap());
+        journey.hop("https://registry.example/chosen/by/the/store".parse().unwrap(), &[]);
         assert!(!journey.is_home());
         let mut journey = at_home();
-        journey.hop("https://registry.example/elsewhere".parse().unwrap());
+        journey.hop("https://registry.example/elsewhere".parse().unwrap(), &[]);
         assert!(journey.is_home());
+    }
+
+    #[test]
+    fn a_trusted_host_is_trusted_as_far_as_nobody_else_led_there() {
+        let trusted = ["cdn.example".to_owned(), "registry.example".to_owned()];
+        let mut journey = at_home();
+        journey.hop("https://cdn.example/x".parse().unwrap(), &trusted);
+        assert!(journey.is_in_good_hands() && !journey.is_home());
+        journey.hop("https://elsewhere.example/x".parse().unwrap(), &trusted);
+        journey.hop("https://registry.example/x".parse().unwrap(), &trusted);
+        assert!(!journey.is_in_good_hands());
     }
 
     #[test]

@@ -94,8 +94,8 @@ mod tests {
     }
 
     impl RootLoader for SilentAboutTags {
-        fn load(&self) -> Vec<CertificateDer<'static>> {
-            Vec::new()
+        fn load(&self) -> crate::error::Result<Vec<CertificateDer<'static>>> {
+            Ok(Vec::new())
         }
     }
 

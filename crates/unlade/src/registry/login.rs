@@ -7,19 +7,21 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use url::Url;
 
 use super::api::Api;
+use super::refusal::allow_hint;
 use super::request::Terms;
 use super::token::{self, host, is_refusal};
 use super::travel::Pass;
 use crate::auth::challenge::{Challenge, Scheme, choose};
 use crate::auth::realm::{self, Doubt, Grant, Login as Lasting, Rule, Situation};
 use crate::auth::scope::Scope;
+use crate::auth::secret::blot;
 use crate::auth::token::{TokenKey, basic};
 use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::address::Peril;
-use crate::transport::guard::{check, check_form};
+use crate::transport::guard::{UrlRefusal, check, check_form};
 use crate::transport::redirect::same_origin;
 use crate::transport::{Failure, FailureKind};
 
@@ -70,12 +72,29 @@ impl Login {
         Ok(match state {
             State::Unasked => None,
             State::Fixed(secret) => Some(Pass::Fixed(secret)),
-            State::Bearer(key) => {
-                let exchange = || self.exchange(&key, api, terms);
-                let (token, age) = api.registries.tokens.obtain(&key, exchange).await?;
-                Some(Pass::Token(key, token, age))
-            }
+            State::Bearer(key) => Some(self.token(key, api, terms).await?),
         })
+    }
+
+    /// Returns a token of a name. With a login a name may not lead into a private network; without one it may.
+    async fn token(&self, key: TokenKey, api: &Api, terms: Terms<'_>) -> Result<Pass> {
+        let outcome = api.registries.tokens.obtain(&key, || self.exchange(&key, api, terms)).await;
+        let private = match &outcome {
+            Err(error) if *key.credential != Credential::Anonymous => private_address(error),
+            _ => None,
+        };
+        let Some(address) = private else {
+            return outcome.map(|(token, age)| Pass::Token(key, token, age));
+        };
+        self.withhold(Doubt::Private(address), &key.realm, api, terms);
+        let key = key.anonymous();
+        self.set(State::Bearer(key.clone()));
+        let (token, age) = api.registries.tokens.obtain(&key, || self.exchange(&key, api, terms)).await?;
+        Ok(Pass::Token(key, token, age))
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     /// Learns from a challenge of the registry what the next request must show.
@@ -93,7 +112,7 @@ impl Login {
             let home = api.home();
             let checked =
                 if same_origin(&realm, home) { check_form(&realm, home) } else { check(&realm, home, &api.bounds()) };
-            checked.map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
+            checked.map_err(|refusal| forbidden(&realm, refusal))?;
             let credential = match self.grant(&realm, api) {
                 Grant::Withheld(doubt) => {
                     self.withhold(doubt, &realm, api, terms);
@@ -103,7 +122,7 @@ impl Login {
             };
             State::Bearer(TokenKey::new(realm, chosen.service(), self.scope.clone(), credential))
         };
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.set(state);
         Ok(())
     }
 
@@ -111,6 +130,7 @@ impl Login {
     pub(super) fn note_scopes(&self, challenges: &[Challenge]) {
         let asked = challenges.iter().flat_map(Challenge::scopes);
         if let Some(more) = asked.into_iter().find_map(|asked| self.scope.exceeded_by(&asked)) {
+            let more = blot(&more, &self.found.credential.secrets());
             tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
@@ -135,9 +155,16 @@ impl Login {
         };
         match (&error.context().advice, &*self.found.credential) {
             (Some(_), _) => error,
+            // What we refused ourselves is not mended by a login.
+            _ if error.context().status.is_none() => error,
             (None, Credential::Anonymous) => error.advise(Advice::LogIn),
             (None, _) => error.advise(Advice::Credential(self.found.origin.clone())),
         }
+    }
+
+    /// Returns where the login comes from, in words.
+    pub(super) fn origin(&self) -> &str {
+        &self.found.origin
     }
 
     /// Returns the texts that no message may repeat, although a server may.
@@ -200,14 +227,6 @@ impl Login {
                 tracing::info!("the token server does not take the pull secret: it is shown to the registry as it is");
                 Ok(Token::lasting(token.clone()))
             }
-            (credential, Err(error)) if *credential != Credential::Anonymous => match private_address(&error) {
-                // With a login a name may not lead into a private network; without one it may.
-                Some(address) => {
-                    self.withhold(Doubt::Private(address), &key.realm, api, terms);
-                    token::exchange(&key.anonymous(), api, terms).await
-                }
-                None => Err(error),
-            },
             (_, outcome) => outcome,
         }
     }
@@ -225,7 +244,7 @@ pub(super) async fn answer_abroad(
         return Err(Error::new(ErrorKind::Unauthorized, format!("{} wants a login, and gets none", host(at))));
     }
     let realm = realm(chosen)?;
-    check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm).caused_by(refusal))?;
+    check(&realm, at, &api.bounds()).map_err(|refusal| forbidden(&realm, refusal))?;
     let scope = Scope::pull(api.repository.name());
     let key = TokenKey::new(realm, chosen.service(), scope, Credential::Anonymous.into());
     let (token, age) = api.registries.tokens.obtain(&key, || token::exchange(&key, api, terms)).await?;
@@ -249,10 +268,11 @@ fn realm(challenge: &Challenge) -> Result<Url> {
         .map_err(|error| Error::new(ErrorKind::PeerMisbehaved, "the realm of the challenge is no URL").caused_by(error))
 }
 
-fn forbidden(realm: &Url) -> Error {
+fn forbidden(realm: &Url, refusal: UrlRefusal) -> Error {
     let shown = SafeUrl::from(realm.clone());
-    Error::new(ErrorKind::Denied, format!("the token server {shown} is not asked"))
-        .with(|context| context.url = Some(shown))
+    let error = Error::new(ErrorKind::Denied, format!("the token server {shown} is not asked"))
+        .with(|context| context.url = Some(shown));
+    allow_hint(error, &refusal).caused_by(refusal)
 }
 
 /// Returns the private address at which a connection was given up.

@@ -10,6 +10,7 @@ use crate::spec::api_error::{self, ApiError};
 use crate::spec::safe_url::SafeUrl;
 use crate::spec::text::sanitise;
 use crate::transport::address::Peril;
+use crate::transport::guard::UrlRefusal;
 use crate::transport::{Failure, FailureKind, TlsFault};
 
 /// So much of a page or a line is shown.
@@ -41,11 +42,12 @@ pub(super) struct Said {
 
 /// Reads what came with a refusal; what the server learnt from us does not come back.
 pub(super) fn read(headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Said {
-    let text = secret::blot(&String::from_utf8_lossy(body), secrets);
-    let errors = api_error::parse(text.as_bytes());
+    let clean = |text: &str| secret::blot(text, secrets);
+    let errors = api_error::parse_cleaned(body, &clean);
     if !errors.is_empty() {
         return Said { errors, page: String::new() };
     }
+    let text = String::from_utf8_lossy(body);
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let line = match content_type.split(';').next().unwrap_or_default().trim() {
         "text/html" => title(&text),
@@ -53,7 +55,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Said
         "text/plain" | "" => text.lines().map(str::trim).find(|line| !line.is_empty()),
         _ => None,
     };
-    Said { errors, page: line.map(|line| sanitise(line).chars().take(MAX_LINE).collect()).unwrap_or_default() }
+    Said { errors, page: line.map(|line| clean(&sanitise(line)).chars().take(MAX_LINE).collect()).unwrap_or_default() }
 }
 
 /// Returns the title of a web page: all of it that says anything.
@@ -85,6 +87,7 @@ impl Said {
 /// Returns the kind of error that a failed exchange is.
 pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure.kind() {
+        FailureKind::Tls(TlsFault::Authorities) => ErrorKind::InvalidInput,
         FailureKind::Tls(_) | FailureKind::PlainText => ErrorKind::Tls,
         FailureKind::ForbiddenAddress(..) | FailureKind::NotHttp | FailureKind::HeadersTooLarge => {
             ErrorKind::PeerMisbehaved
@@ -100,12 +103,12 @@ pub(super) fn failure_advice(failure: &Failure, host: &str, scheme: &str) -> Opt
         FailureKind::PlainText => Some(Advice::PlainHttp),
         FailureKind::NotHttp if scheme == "http" => Some(Advice::SpeakTls),
         FailureKind::Tls(fault) => match fault {
-            TlsFault::ClientCertificateRequired => Some(Advice::ShowCertificate),
+            TlsFault::ClientCertificateRefused | TlsFault::ClientCertificateRequired => Some(Advice::ShowCertificate),
             TlsFault::Expired | TlsFault::NotYetValid => Some(Advice::CheckClock(host)),
             TlsFault::NameMismatch => Some(Advice::NameHost(host)),
             TlsFault::ProtocolVersion => Some(Advice::TlsMinimum),
             TlsFault::UnknownIssuer => Some(Advice::CertificateAuthority(host)),
-            TlsFault::Other => None,
+            TlsFault::Authorities | TlsFault::Other | TlsFault::Unsupported => None,
         },
         // The other perils stay forbidden whatever is allowed.
         FailureKind::ForbiddenAddress(address, Peril::Private) => Some(Advice::AllowNet(address.to_string())),
@@ -125,6 +128,14 @@ pub(super) fn page_advice(status: StatusCode, page: &str, url: &Url) -> Option<A
         "http" if says(tls) => Some(Advice::SpeakTls),
         "https" if says(certificate) => Some(Advice::ShowCertificate),
         _ => None,
+    }
+}
+
+/// Adds to an error what would let a URL pass that was refused.
+pub(super) fn allow_hint(error: Error, refusal: &UrlRefusal) -> Error {
+    match refusal {
+        UrlRefusal::Address(address, Peril::Private) => error.advise(Advice::AllowNet(address.to_string())),
+        _ => error,
     }
 }
 
@@ -173,7 +184,7 @@ mod tests {
     #[test]
     fn the_servers_own_words_are_told_but_not_ours() {
         let plain = HeaderMap::from_iter([(CONTENT_TYPE, "text/plain".parse().unwrap())]);
-        let secrets = [Secret::new("hunter2!")];
+        let secrets = [Secret::new("hunter2!"), Secret::new("errors")];
         for (headers, body, expected) in [
             (&html(), "<html><title>403 Forbidden</title>", "403 forbidden"),
             (&html(), "<title>Blocked by\u{202e} policy</title>", "403 forbidden; Blocked by policy"),
@@ -182,6 +193,8 @@ mod tests {
             (&plain, "you sent hunter2! to us", "403 forbidden; you sent *** to us"),
             (&HeaderMap::new(), "said below HTTP", "403 forbidden; said below HTTP"),
             (&plain, r#"{"errors":[{"code":"DENIED","message":"not hunter2!"}]}"#, "403 forbidden; DENIED: not ***"),
+            (&plain, r#"{"message":"not h\u0075nt\u200ber2!"}"#, "403 forbidden; not ***"),
+            (&plain, r#"{"errors":[{"code":"DENIED","message":"no errors"}]}"#, "403 forbidden; DENIED: no ***"),
         ] {
             assert_eq!(read(headers, body.as_bytes(), &secrets).words(StatusCode::FORBIDDEN), expected, "{body}");
         }

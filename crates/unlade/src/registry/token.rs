@@ -4,7 +4,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderM
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::api::{Api, collect};
+use super::api::{Api, collect, words};
 use super::pause::{answered, broken, pause};
 use super::refusal;
 use super::request::Terms;
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::retry::{Effort, Outcome};
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::guard::{AddressGuard, Exemption, check_form};
-use crate::transport::redirect::{same_origin, target};
+use crate::transport::redirect::{is_redirect, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Exchange, Failure, FailureKind};
 
@@ -33,31 +33,40 @@ pub(super) async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Res
         api.registries.host(&url).rest().await;
         effort.note();
         let (outcome, error) = match api.registries.transport.call(exchange).await {
-            Ok(answer) if answer.status.is_redirection() => {
+            Ok(answer) if is_redirect(answer.status) => {
                 hops += 1;
-                url = follow(&call, &url, &answer, hops)?;
-                continue;
+                match follow(&call, &url, &answer, hops) {
+                    Ok(next) => {
+                        url = next;
+                        continue;
+                    }
+                    Err(error) => (Outcome::Final, error),
+                }
             }
             Ok(answer) if answer.status.is_success() => {
                 match collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await {
-                    Ok(Some(body)) => return Token::from_answer(&body).map_err(|error| at(&url, error)),
+                    Ok(Some(body)) => match Token::from_answer(&body) {
+                        Ok(token) => return Ok(token),
+                        Err(error) => (Outcome::Final, error),
+                    },
                     Ok(None) => (Outcome::Final, too_large(&url)),
                     Err(failure) => (repeatable(&call, &failure), unreached(failure, &url)),
                 }
             }
             Ok(answer) => {
                 let outcome = answered(answer.status, &answer.headers);
-                let error = refused(answer, &url, key, api).await;
+                let error = refused(answer, &url, key).await;
                 (if may_repeat(&call, &error) { outcome } else { Outcome::Final }, error)
             }
             Err(failure) => (repeatable(&call, &failure), unreached(failure, &url)),
         };
-        let error = at(&url, error).with(|context| {
+        let error = error.with(|context| {
+            context.url = Some(SafeUrl::from(url.clone()));
             context.attempts = effort.tries();
             context.elapsed = Some(effort.duration());
         });
         pause(&api.registries, &url, outcome, error, terms).await?;
-        url = call.url.clone();
+        (url, hops) = (call.url.clone(), 0);
     }
 }
 
@@ -109,16 +118,15 @@ fn follow(call: &TokenCall, from: &Url, answer: &Answer, hops: u8) -> Result<Url
     };
     target(from, &answer.headers).ok().filter(harmless).ok_or_else(|| {
         let text = format!("the token server {} leads to another place, which is not asked", host(from));
-        at(from, Error::new(ErrorKind::Denied, text))
+        Error::new(ErrorKind::Denied, text)
     })
 }
 
 /// Turns a refusal into an error, in the server's own words but those that it learnt from us.
-async fn refused(answer: Answer, from: &Url, key: &TokenKey, api: &Api) -> Error {
+async fn refused(answer: Answer, from: &Url, key: &TokenKey) -> Error {
     let (status, headers) = (answer.status, answer.headers);
-    let body = collect(watch(answer.chunks, api.registries.pace()), MAX_ANSWER).await;
-    // A refusal whose words do not arrive is a refusal all the same.
-    let said = refusal::read(&headers, &body.ok().flatten().unwrap_or_default(), &key.credential.secrets());
+    let body = words(answer.chunks, MAX_ANSWER).await;
+    let said = refusal::read(&headers, &body, &key.credential.secrets());
     Error::new(refused_kind(status), format!("the token server {} answered {}", host(from), said.words(status))).with(
         |context| {
             context.status = Some(status.as_u16());
@@ -143,10 +151,6 @@ fn unreached(failure: Failure, from: &Url) -> Error {
 
 fn too_large(from: &Url) -> Error {
     Error::new(ErrorKind::TooLarge, format!("the answer of {} is larger than {MAX_ANSWER} bytes", host(from)))
-}
-
-fn at(url: &Url, error: Error) -> Error {
-    error.with(|context| context.url = Some(SafeUrl::from(url.clone())))
 }
 
 /// Returns host and port of a token server, for messages.

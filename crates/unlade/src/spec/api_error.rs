@@ -49,11 +49,17 @@ impl fmt::Display for ApiError {
 /// Known are the distribution specification's `errors`, `OAuth2`'s `error` and
 /// `error_description`, and the `details` of Docker Hub's token server.
 pub fn parse(body: &[u8]) -> Vec<ApiError> {
+    parse_cleaned(body, &str::to_owned)
+}
+
+/// Reads an error document as [`parse`] does, and cleans each text before it is cut.
+pub(crate) fn parse_cleaned(body: &[u8], clean: &dyn Fn(&str) -> String) -> Vec<ApiError> {
+    let words = |value: &Value| words(value, clean);
     let Ok(Value::Object(document)) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
     };
     if let Some(Value::Array(errors)) = document.get("errors") {
-        return errors.iter().take(MAX_ERRORS).filter_map(entry).collect();
+        return errors.iter().take(MAX_ERRORS).filter_map(|error| entry(error, &words)).collect();
     }
     let code = document.get("error").or_else(|| document.get("code")).map(words).unwrap_or_default();
     let message = ["error_description", "message", "details", "detail"]
@@ -64,20 +70,20 @@ pub fn parse(body: &[u8]) -> Vec<ApiError> {
     if code.is_empty() && message.is_empty() { Vec::new() } else { vec![ApiError { code, message, detail: None }] }
 }
 
-fn entry(value: &Value) -> Option<ApiError> {
+fn entry(value: &Value, words: &dyn Fn(&Value) -> String) -> Option<ApiError> {
     let code = value.get("code").map(words).unwrap_or_default();
     let message = value.get("message").map(words).unwrap_or_default();
     let detail = value.get("detail").filter(|detail| !detail.is_null()).map(words).filter(|text| !text.is_empty());
     (!code.is_empty() || !message.is_empty() || detail.is_some()).then_some(ApiError { code, message, detail })
 }
 
-fn words(value: &Value) -> String {
+fn words(value: &Value, clean: &dyn Fn(&str) -> String) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    sanitise(&text).chars().take(MAX_TEXT).collect()
+    clean(&sanitise(&text)).chars().take(MAX_TEXT).collect()
 }
 
 #[cfg(test)]

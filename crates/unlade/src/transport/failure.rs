@@ -56,6 +56,10 @@ pub enum FailureKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFault {
+    /// The authorities that were chosen cannot be read.
+    Authorities,
+    /// The server does not accept the client's certificate.
+    ClientCertificateRefused,
     /// The server wants a certificate of the client.
     ClientCertificateRequired,
     /// The server's certificate has expired.
@@ -70,13 +74,15 @@ pub enum TlsFault {
     ProtocolVersion,
     /// Nobody that is trusted signed the server's certificate.
     UnknownIssuer,
+    /// The server's certificate is of a kind that is not read here.
+    Unsupported,
 }
 
 impl FailureKind {
     /// Says what a failure is on a connection that had come about: there, TLS that cannot be read is damage.
     fn established(self) -> Self {
         match self {
-            Self::PlainText | Self::Tls(TlsFault::Other) => Self::Broken,
+            Self::ConnectTimeout | Self::PlainText | Self::Tls(TlsFault::Other) | Self::Unreachable => Self::Broken,
             other => other,
         }
     }
@@ -235,6 +241,13 @@ fn from_io(kind: io::ErrorKind) -> Option<FailureKind> {
     }
 }
 
+/// Says whether a certificate was refused because it is marked as an authority's and a server shows it.
+///
+/// rustls hands this error of webpki through without a name of its own.
+pub(super) fn is_authority_as_server(error: &rustls::OtherError) -> bool {
+    error.0.to_string() == "CaUsedAsEndEntity"
+}
+
 fn from_rustls(error: &rustls::Error) -> FailureKind {
     use rustls::AlertDescription;
     FailureKind::Tls(match error {
@@ -246,9 +259,9 @@ fn from_rustls(error: &rustls::Error) -> FailureKind {
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
             // A signature that does not fit is that of an issuer who only has the name of a trusted one.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::Other(_) => {
-                TlsFault::UnknownIssuer
-            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
+            CertificateError::Other(other) if is_authority_as_server(other) => TlsFault::UnknownIssuer,
+            CertificateError::Other(_) => TlsFault::Unsupported,
             _ => TlsFault::Other,
         },
         rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
@@ -262,6 +275,14 @@ fn from_rustls(error: &rustls::Error) -> FailureKind {
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
             TlsFault::ClientCertificateRequired
         }
+        rustls::Error::AlertReceived(
+            AlertDescription::AccessDenied
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate,
+        ) => TlsFault::ClientCertificateRefused,
         _ => TlsFault::Other,
     })
 }
@@ -282,6 +303,8 @@ impl fmt::Display for Failure {
             FailureKind::ResponseTimeout => "no answer came in time",
             FailureKind::Stalled => "the body stood still for too long",
             FailureKind::Tls(fault) => match fault {
+                TlsFault::Authorities => "the certificate authorities that were chosen cannot be read",
+                TlsFault::ClientCertificateRefused => "the server does not accept the client's certificate",
                 TlsFault::ClientCertificateRequired => "the server wants a client certificate",
                 TlsFault::Expired => "the server's certificate has expired",
                 TlsFault::NameMismatch => "the server's certificate is for another name",
@@ -289,6 +312,7 @@ impl fmt::Display for Failure {
                 TlsFault::Other => "the TLS handshake failed",
                 TlsFault::ProtocolVersion => "the server speaks no version of TLS that is allowed",
                 TlsFault::UnknownIssuer => "nobody that is trusted signed the server's certificate",
+                TlsFault::Unsupported => "the server's certificate is of a kind that is not read here",
             },
             FailureKind::TooSlow => "the body came too slowly",
             FailureKind::UnknownHost => "no host has that name",

@@ -102,7 +102,11 @@ impl Bounds {
             AddressClass::Loopback => Err(Peril::Loopback),
             AddressClass::Private if self.home == AddressClass::Private => Ok(()),
             AddressClass::Private if self.exemption == Exemption::ProvenName => Ok(()),
-            AddressClass::Private if self.allow.iter().any(|net| net.contains(&inner(address))) => Ok(()),
+            AddressClass::Private
+                if self.allow.iter().any(|net| net.contains(&address) || net.contains(&inner(address))) =>
+            {
+                Ok(())
+            }
             AddressClass::Private => Err(Peril::Private),
         }
     }

@@ -50,7 +50,11 @@ pub enum Verification {
 /// Loads the system's certificate authorities, when they are first needed.
 pub trait RootLoader: fmt::Debug + Send + Sync + 'static {
     /// Returns the authorities; those that cannot be used are left out later.
-    fn load(&self) -> Vec<CertificateDer<'static>>;
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the user chose authorities and none of them can be read.
+    fn load(&self) -> Result<Vec<CertificateDer<'static>>>;
 }
 
 /// Whose signatures count.
@@ -159,7 +163,7 @@ impl Authorities {
         &self.extra
     }
 
-    pub(super) fn load_system(&self) -> Vec<CertificateDer<'static>> {
+    pub(super) fn load_system(&self) -> Result<Vec<CertificateDer<'static>>> {
         self.system.load()
     }
 }

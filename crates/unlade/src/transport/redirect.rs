@@ -1,5 +1,6 @@
 //! Redirects: where they lead, and what goes along. Pure.
 
+use http::StatusCode;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, IF_RANGE, LOCATION, RANGE, USER_AGENT};
 use url::Url;
 
@@ -34,6 +35,11 @@ pub fn target(from: &Url, headers: &HeaderMap) -> Result<Url, LocationError> {
     }
     let text = std::str::from_utf8(value.as_bytes()).map_err(|_| LocationError::Malformed)?;
     from.join(text).map_err(|_| LocationError::Malformed)
+}
+
+/// Says whether a status leads elsewhere: the others of their hundred are no redirects that could be followed.
+pub fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Says whether two URLs have the same scheme, host and port.

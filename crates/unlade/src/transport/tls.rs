@@ -14,6 +14,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::failure::is_authority_as_server;
 use super::{Failure, FailureKind, Profile, TlsFault, TlsMinimum};
 
 /// Whether the profile's connections speak TLS: those that do not need no authorities.
@@ -66,7 +67,9 @@ impl Verifier {
         let authorities = profile.authorities();
         let mut roots = RootCertStore::empty();
         // Real stores hold a few that cannot be parsed; the others are as good without them.
-        roots.add_parsable_certificates(authorities.load_system());
+        let system = authorities.load_system();
+        let system = system.map_err(|error| Failure::caused_by(FailureKind::Tls(TlsFault::Authorities), error))?;
+        roots.add_parsable_certificates(system);
         roots.add_parsable_certificates(authorities.extra().iter().cloned());
         let inner = if roots.is_empty() {
             None
@@ -89,9 +92,9 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let inner = self.inner.as_ref().ok_or(CertificateError::UnknownIssuer)?;
         match inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // Dates are checked before the mark is looked at; the name is not, so it is checked here.
-            Err(Error::InvalidCertificate(CertificateError::Other(other)))
-                if is_authority_as_server(&other) && self.given.iter().any(|given| given == end_entity) =>
+            // Dates are checked before mark and issuer are looked at; the name is not, so it is checked here.
+            Err(Error::InvalidCertificate(error))
+                if is_about_trust(&error) && self.given.iter().any(|given| given == end_entity) =>
             {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
@@ -123,9 +126,22 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// rustls hands this error of webpki through without a name of its own.
-fn is_authority_as_server(error: &rustls::OtherError) -> bool {
-    error.0.to_string() == "CaUsedAsEndEntity"
+/// Says whether nothing is wrong with a certificate but that no authority vouches for it.
+fn is_about_trust(error: &CertificateError) -> bool {
+    match error {
+        CertificateError::Other(other) => is_authority_as_server(other),
+        error => *error == CertificateError::UnknownIssuer,
+    }
+}
+
+/// Takes the signature of a certificate that cannot be read as good: whoever answers is believed.
+fn believed(outcome: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
+    match outcome {
+        Err(Error::InvalidCertificate(CertificateError::BadEncoding | CertificateError::Other(_))) => {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Believes any certificate, as `--insecure-skip-tls-verify` asks; the handshake must still be signed with its key.
@@ -150,7 +166,7 @@ impl ServerCertVerifier for Believer {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        believed(verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms))
     }
 
     fn verify_tls13_signature(
@@ -159,7 +175,7 @@ impl ServerCertVerifier for Believer {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        believed(verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -60,7 +60,8 @@ fn no_challenge() -> Row {
     Row::new("401 without a challenge", lying(Which::Manifest, Fault::UnauthorizedWithoutChallenge)).says(
         4,
         "Unauthorized",
-        "error: cannot read the manifest v1 of HOST/acme/disk\n  \
+        "error: cannot read the manifest v1 of HOST/acme/disk: \
+             HOST answered 401 unauthorized; UNAUTHORIZED: authentication required\n  \
              caused by: a login is wanted, and no challenge says in what form\n\
              hint: nothing on this side helps: the registry must ask for a login as Basic or as Bearer\n",
     )
@@ -70,7 +71,8 @@ fn unknown_scheme() -> Row {
     Row::new("an unknown scheme", lying(Which::Manifest, Fault::UnknownScheme)).says(
         4,
         "Unauthorized",
-        "error: cannot read the manifest v1 of HOST/acme/disk\n  \
+        "error: cannot read the manifest v1 of HOST/acme/disk: \
+             HOST answered 401 unauthorized; UNAUTHORIZED: authentication required\n  \
              caused by: a login is wanted in a form that is not spoken here: Negotiate, Hoba\n\
              hint: nothing on this side helps: the registry must ask for a login as Basic or as Bearer\n",
     )
@@ -103,7 +105,8 @@ fn password_wanted() -> Row {
     Row::new("no password", guarded(Access::basic("tester", "s3cret"))).says(
         4,
         "Unauthorized",
-        "error: cannot read the manifest v1 of HOST/acme/disk\n  \
+        "error: cannot read the manifest v1 of HOST/acme/disk: \
+             HOST answered 401 unauthorized; UNAUTHORIZED: authentication required\n  \
              caused by: a login is wanted, and none is known\n\
              hint: give a login with --pull-secret-file or --authfile; a registry may also answer so for \
              what does not exist\n",
