@@ -19,6 +19,7 @@
 //! loopback, or something stands in front of it.
 
 mod blob;
+mod condition;
 mod gate;
 mod listing;
 mod manifest;
@@ -89,7 +90,7 @@ async fn dispatch(shelf: &Shelf, request: &Parts) -> Result<Response, Refusal> {
         Route::Base => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Route::Blob { name, digest } => blob::answer(&shelf.find(&name).await?, &digest, request).await,
         Route::Catalog => listing::catalog(shelf, query).await,
-        Route::Manifest { name, selector } => manifest::answer(&shelf.find(&name).await?, &selector).await,
+        Route::Manifest { name, selector } => manifest::answer(&shelf.find(&name).await?, &selector, request).await,
         Route::Referrers { name, digest } => referrers::answer(&shelf.find(&name).await?, &digest, query).await,
         Route::Tags { name } => listing::tags(&shelf.find(&name).await?, &name, query).await,
     }
