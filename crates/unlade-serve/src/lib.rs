@@ -47,8 +47,9 @@ use route::Route;
 
 /// Answers requests on a listener until `shutdown` ends, then finishes the answers that are under way.
 ///
-/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte
-/// moves for a minute is closed. Needs a runtime with time and I/O enabled; one thread is enough.
+/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte moves
+/// for a minute is closed, and so is one whose next request is not complete within half a minute. Needs a runtime
+/// with time and I/O enabled; one thread is enough.
 ///
 /// A client that stopped reading may hold the end up for that minute. Dropping the future ends the wait, not the
 /// answers under way: those end with the runtime.
@@ -58,11 +59,7 @@ pub async fn serve(listener: TcpListener, shelf: Shelf, shutdown: impl Future<Ou
 
 /// Does what [`serve`] does, for a router that has something in front of [`router`], such as authentication.
 pub async fn serve_router(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
-    let gate = Gate::new(listener, Limits::default());
-    let served = axum::serve(gate, router).with_graceful_shutdown(shutdown).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the registry stopped");
-    }
+    gate::open(Gate::new(listener, Limits::default()), router, shutdown).await;
 }
 
 /// Makes the service itself, without a listener and its limits.
