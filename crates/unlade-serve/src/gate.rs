@@ -7,7 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,13 +24,16 @@ pub(crate) struct Limits {
     /// How many connections are open at a time. Each may need a socket, a folder and a blob, and a process often
     /// has 1,024 descriptors.
     pub(crate) connections: usize,
+    /// How long the head of a request may take, and how long the next one may let itself be waited for. A client
+    /// that sends a byte now and then would otherwise hold its place for ever.
+    pub(crate) head: Duration,
     /// How long no byte may move on a connection: a client that went away without a word holds its place no longer.
     pub(crate) rest: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 256, rest: Duration::from_mins(1) }
+        Self { connections: 256, head: Duration::from_secs(30), rest: Duration::from_mins(1) }
     }
 }
 
@@ -33,13 +41,40 @@ impl Default for Limits {
 pub(crate) struct Gate {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    rest: Duration,
+    limits: Limits,
 }
 
 impl Gate {
     pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(limits.connections)), rest: limits.rest }
+        Self { listener, places: Arc::new(Semaphore::new(limits.connections)), limits }
     }
+}
+
+/// What is buffered for one connection in each direction, in bytes: more than any request has for a head, and
+/// little enough for all connections together.
+const BUFFER: usize = 64 << 10;
+
+/// Lets connections in and answers their requests until `shutdown` ends, then waits for the answers under way.
+pub(crate) async fn open(mut gate: Gate, router: Router, shutdown: impl Future<Output = ()>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(gate.limits.head).max_buf_size(BUFFER);
+    let service = TowerToHyperService::new(router);
+    let leaving = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let (connection, _) = tokio::select! {
+            accepted = gate.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let answered = leaving.watch(http.serve_connection(TokioIo::new(connection), service.clone()));
+        tokio::spawn(async move {
+            if let Err(error) = answered.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+    }
+    drop(gate);
+    leaving.shutdown().await;
 }
 
 impl Listener for Gate {
@@ -53,8 +88,8 @@ impl Listener for Gate {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
-        let alarm = Box::pin(tokio::time::sleep(self.rest));
-        (Connection { stream, rest: self.rest, alarm, _place: place }, address)
+        let rest = self.limits.rest;
+        (Connection { stream, rest, alarm: Box::pin(tokio::time::sleep(rest)), _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -123,7 +158,7 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -140,6 +175,30 @@ mod tests {
         let (mut connection, _) = gate.accept().await;
         let error = connection.read(&mut [0]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_trickles_is_cut_off() {
+        let limits = Limits { head: Duration::from_millis(50), ..Limits::default() };
+        let (gate, address) = gate(limits).await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let served = tokio::spawn(open(gate, Router::new(), async { stopped.await.unwrap_or(()) }));
+        let (mut near, mut far) = TcpStream::connect(address).await.unwrap().into_split();
+        let trickle = async {
+            // One byte after another, for as long as they are taken.
+            while far.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let mut answer = Vec::new();
+        tokio::select! {
+            // It ends, by an end of the stream or a reset.
+            _ = near.read_to_end(&mut answer) => {}
+            () = trickle => {}
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("the connection is still open"),
+        }
+        stop.send(()).unwrap();
+        served.await.unwrap();
     }
 
     #[tokio::test]

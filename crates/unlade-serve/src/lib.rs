@@ -19,6 +19,7 @@
 //! loopback, or something stands in front of it.
 
 mod blob;
+mod condition;
 mod gate;
 mod listing;
 mod manifest;
@@ -46,8 +47,9 @@ use route::Route;
 
 /// Answers requests on a listener until `shutdown` ends, then finishes the answers that are under way.
 ///
-/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte
-/// moves for a minute is closed. Needs a runtime with time and I/O enabled; one thread is enough.
+/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte moves
+/// for a minute is closed, and so is one whose next request is not complete within half a minute. Needs a runtime
+/// with time and I/O enabled; one thread is enough.
 ///
 /// A client that stopped reading may hold the end up for that minute. Dropping the future ends the wait, not the
 /// answers under way: those end with the runtime.
@@ -57,11 +59,7 @@ pub async fn serve(listener: TcpListener, shelf: Shelf, shutdown: impl Future<Ou
 
 /// Does what [`serve`] does, for a router that has something in front of [`router`], such as authentication.
 pub async fn serve_router(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
-    let gate = Gate::new(listener, Limits::default());
-    let served = axum::serve(gate, router).with_graceful_shutdown(shutdown).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the registry stopped");
-    }
+    gate::open(Gate::new(listener, Limits::default()), router, shutdown).await;
 }
 
 /// Makes the service itself, without a listener and its limits.
@@ -89,7 +87,7 @@ async fn dispatch(shelf: &Shelf, request: &Parts) -> Result<Response, Refusal> {
         Route::Base => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Route::Blob { name, digest } => blob::answer(&shelf.find(&name).await?, &digest, request).await,
         Route::Catalog => listing::catalog(shelf, query).await,
-        Route::Manifest { name, selector } => manifest::answer(&shelf.find(&name).await?, &selector).await,
+        Route::Manifest { name, selector } => manifest::answer(&shelf.find(&name).await?, &selector, request).await,
         Route::Referrers { name, digest } => referrers::answer(&shelf.find(&name).await?, &digest, query).await,
         Route::Tags { name } => listing::tags(&shelf.find(&name).await?, &name, query).await,
     }

@@ -43,11 +43,14 @@ fn answer(document: &serde_json::Value, link: Option<String>) -> Response {
     response
 }
 
+/// The longest page: clients follow the link to the next one, and memory does not grow with the list.
+const MAX_PAGE: usize = 1000;
+
 /// Which names of a list are wanted.
 #[derive(Debug, PartialEq, Eq)]
 struct Page {
     /// At most so many.
-    length: Option<usize>,
+    length: usize,
     /// Only what comes after this one, which need not be in the list.
     after: Option<String>,
 }
@@ -60,7 +63,8 @@ impl Page {
             // More than a usize can hold is more than there are.
             if sound { Ok(n.parse().unwrap_or(usize::MAX)) } else { Err(refused()) }
         });
-        Ok(Self { length: length.transpose()?, after: parameter(query, "last") })
+        let length = length.transpose()?.unwrap_or(MAX_PAGE).min(MAX_PAGE);
+        Ok(Self { length, after: parameter(query, "last") })
     }
 
     /// Sorts the names and cuts the page out of them; says whether more follow.
@@ -70,15 +74,14 @@ impl Page {
             let after = order(after);
             names.retain(|name| order(name) > after);
         }
-        let length = self.length.unwrap_or(usize::MAX);
-        let more = names.len() > length;
-        names.truncate(length);
+        let more = names.len() > self.length;
+        names.truncate(self.length);
         (names, more)
     }
 
     /// Writes the link to the page behind this one; a page of nothing has none.
     fn next(&self, path: &str, names: &[String]) -> Option<String> {
-        let (length, last) = (self.length?, names.last()?);
+        let (length, last) = (self.length, names.last()?);
         Some(format!("<{path}?n={length}&last={}>; rel=\"next\"", encode(last)))
     }
 }
@@ -125,6 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_comes_in_pages_without_being_asked_for_them() {
+        for query in ["", "n=5000"] {
+            let page = Page::parse(query).unwrap();
+            let (names, more) = page.cut((0..1500).map(|number| format!("{number:04}")).collect());
+            assert_eq!((names.len(), more), (1000, true), "{query}");
+            assert_eq!(page.next("/x", &names).unwrap(), "</x?n=1000&last=0999>; rel=\"next\"", "{query}");
+        }
+    }
+
+    #[test]
     fn a_number_that_is_none_is_refused() {
         for query in ["n=", "n=-1", "n=+1", "n=two", "n=1.5", "n"] {
             assert_eq!(Page::parse(query).unwrap_err().code(), Code::PageInvalid, "{query}");
@@ -138,10 +151,10 @@ mod tests {
             length in 1_usize..6,
         ) {
             let names: Vec<String> = names.into_iter().collect();
-            let (whole, _) = Page { length: None, after: None }.cut(names.clone());
+            let (whole, _) = Page { length: usize::MAX, after: None }.cut(names.clone());
             let (mut collected, mut after) = (Vec::new(), None);
             loop {
-                let (page, more) = Page { length: Some(length), after }.cut(names.clone());
+                let (page, more) = Page { length, after }.cut(names.clone());
                 collected.extend(page);
                 if !more {
                     break;

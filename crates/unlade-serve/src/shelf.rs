@@ -1,12 +1,16 @@
 //! What is served: one layout, or a folder of them.
 
+use std::ffi::{CStr, OsStr};
+use std::fmt::Debug;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use unlade::layout::Layout;
+use rustix::path::Arg;
+use unlade::layout::{Desk, Layout};
 use unlade::{Error, ErrorKind, Result};
 
 use crate::name::Name;
@@ -32,6 +36,8 @@ enum Kind {
     Many {
         folder: OwnedFd,
         path: PathBuf,
+        /// All who ask for whatever layout share it: memory does not grow with their number.
+        desk: Desk,
     },
 }
 
@@ -56,23 +62,31 @@ impl Shelf {
             let layout = Layout::open(dir)?;
             return Ok(Self(Arc::new(Kind::One { name: name_of(dir)?, layout })));
         }
-        if scan(&folder, dir)?.is_empty() {
-            return Err(nothing_to_serve(dir));
+        let found = scan(&folder, dir)?;
+        match (found.names.is_empty(), found.unfit) {
+            (true, Some(unfit)) => return Err(unfit_name(&unfit)),
+            (true, None) => return Err(nothing_to_serve(dir)),
+            (false, Some(unfit)) => tracing::warn!("{}", unfit_name(&unfit)),
+            (false, None) => {}
         }
-        Ok(Self(Arc::new(Kind::Many { folder, path: dir.to_owned() })))
+        Ok(Self(Arc::new(Kind::Many { folder, path: dir.to_owned(), desk: Desk::new() })))
     }
 
     /// Lists the names of the repositories there are now, in no order; blocks while it looks.
     pub fn repositories(&self) -> Result<Vec<String>> {
         match &*self.0 {
             Kind::One { name, .. } => Ok(vec![name.as_str().to_owned()]),
-            Kind::Many { folder, path } => scan(folder, path),
+            Kind::Many { folder, path, .. } => Ok(scan(folder, path)?.names),
         }
     }
 
     pub(crate) async fn names(&self) -> Result<Vec<String>, Refusal> {
         let this = self.clone();
-        blocking(move || this.repositories()).await
+        let listed = match &*self.0 {
+            Kind::One { .. } => this.repositories(),
+            Kind::Many { desk, .. } => desk.read(move || this.repositories()).await,
+        };
+        listed.map_err(|error| Refusal::of(&error, Code::NameUnknown))
     }
 
     /// Finds the layout of a repository.
@@ -88,7 +102,7 @@ impl Shelf {
     }
 
     fn look_up(&self, name: &Name) -> Result<Option<Layout>> {
-        let Kind::Many { folder, path } = &*self.0 else {
+        let Kind::Many { folder, path, desk } = &*self.0 else {
             return Ok(None);
         };
         if name.components().count() > MAX_DEPTH {
@@ -104,7 +118,7 @@ impl Shelf {
         }
         match found.map(|folder| Layout::from_folder(folder, &path)).transpose() {
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
-            decided => decided,
+            decided => Ok(decided?.map(|layout| layout.at(desk))),
         }
     }
 }
@@ -118,18 +132,19 @@ fn nothing_to_serve(dir: &Path) -> Error {
     )
 }
 
+fn unfit_name(layout: &Path) -> Error {
+    let message =
+        format!("the folder {} has a name that no repository can have, so it cannot be served", layout.display());
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
 /// Takes the name of a layout's folder as that of its repository.
 fn name_of(dir: &Path) -> Result<Name> {
     // `.` and links have their own names, which are not meant.
     let real = std::fs::canonicalize(dir)
         .map_err(|cause| Error::io(format!("cannot tell the name of the folder {}", dir.display()), cause))?;
-    let unfit = || {
-        let message =
-            format!("the folder {} has a name that no repository can have, so it cannot be served", real.display());
-        Error::new(ErrorKind::InvalidInput, message)
-    };
-    let name = real.file_name().and_then(|name| name.to_str()).ok_or_else(unfit)?;
-    name.parse().map_err(|cause| unfit().caused_by(cause))
+    let name = real.file_name().and_then(|name| name.to_str()).ok_or_else(|| unfit_name(&real))?;
+    name.parse().map_err(|cause| unfit_name(&real).caused_by(cause))
 }
 
 fn is_layout(folder: &OwnedFd) -> bool {
@@ -138,27 +153,29 @@ fn is_layout(folder: &OwnedFd) -> bool {
 }
 
 /// Opens a folder in a folder, if there is one of this name and it is no link.
-fn enter(folder: &OwnedFd, name: &str, path: &Path) -> Result<Option<OwnedFd>> {
+fn enter(folder: &OwnedFd, name: impl Arg + Debug + Copy, path: &Path) -> Result<Option<OwnedFd>> {
     match rustix::fs::openat(folder, name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
         Ok(folder) => Ok(Some(folder)),
         // A folder that may not be entered is not offered either.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::ACCESS) => Ok(None),
         Err(errno) => {
-            Err(Error::io(format!("cannot open the folder {name} on the way to {}", path.display()), errno.into()))
+            Err(Error::io(format!("cannot open the folder {name:?} on the way to {}", path.display()), errno.into()))
         }
     }
 }
 
-fn scan(folder: &OwnedFd, path: &Path) -> Result<Vec<String>> {
-    let mut scan = Scan { path, names: Vec::new(), folders: 0 };
+fn scan<'a>(folder: &OwnedFd, path: &'a Path) -> Result<Scan<'a>> {
+    let mut scan = Scan { path, names: Vec::new(), unfit: None, folders: 0 };
     scan.look_into(folder, "", MAX_DEPTH)?;
-    Ok(scan.names)
+    Ok(scan)
 }
 
 /// A search for layouts below a folder.
 struct Scan<'a> {
     path: &'a Path,
     names: Vec<String>,
+    /// A layout whose name no repository can have.
+    unfit: Option<PathBuf>,
     folders: usize,
 }
 
@@ -176,18 +193,29 @@ impl Scan<'_> {
             if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
                 continue;
             }
-            let Some(name) = entry.file_name().to_str().ok().map(|name| join(prefix, name)) else {
+            let name = entry.file_name().to_str().ok().map(|name| join(prefix, name));
+            let Some(name) = name.filter(|name| name.parse::<Name>().is_ok()) else {
+                self.note_unfit(folder, prefix, entry.file_name())?;
                 continue;
             };
-            if name.parse::<Name>().is_err() {
-                continue;
-            }
             self.folders += 1;
             if self.folders > MAX_FOLDERS {
                 let message = format!("{} has more than {MAX_FOLDERS} folders, too many to serve", self.path.display());
                 return Err(Error::new(ErrorKind::TooLarge, message));
             }
             self.visit(folder, name, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the first layout that is passed by for its name.
+    fn note_unfit(&mut self, parent: &OwnedFd, prefix: &str, name: &CStr) -> Result<()> {
+        let is_itself = matches!(name.to_bytes(), b"." | b"..");
+        if is_itself || self.unfit.is_some() {
+            return Ok(());
+        }
+        if enter(parent, name, self.path)?.is_some_and(|folder| is_layout(&folder)) {
+            self.unfit = Some(self.path.join(prefix).join(OsStr::from_bytes(name.to_bytes())));
         }
         Ok(())
     }

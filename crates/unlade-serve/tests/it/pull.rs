@@ -103,6 +103,41 @@ fn parts_of_a_blob_are_given() {
 }
 
 #[test]
+fn what_a_client_has_is_not_given_again() {
+    let mut world = World::new();
+    let image = world.layout.image("one", Some("v1"));
+    let blob = world.layout.blob(b"0123456789");
+    for (target, digest) in [
+        ("/v2/disk/manifests/v1".to_owned(), &image),
+        (format!("/v2/disk/manifests/{image}"), &image),
+        (format!("/v2/disk/blobs/{blob}"), &blob),
+    ] {
+        let known = format!("If-None-Match: \"{digest}\"");
+        for headers in [vec![known.as_str()], vec![known.as_str(), "Range: bytes=0-1"]] {
+            let answer = world.registry.get_with(&target, &headers);
+            assert_eq!((answer.status, answer.body.len()), (304, 0), "{target}");
+            assert_eq!(answer.header("etag"), format!("\"{digest}\""), "{target}");
+        }
+        assert_eq!(request(world.registry.address, "HEAD", &target, &[&known]).status, 304, "{target}");
+        assert_eq!(world.registry.get_with(&target, &["If-None-Match: \"other\""]).status, 200, "{target}");
+    }
+    let answer = world.registry.get_with("/v2/disk/manifests/none", &["If-None-Match: *"]);
+    assert_eq!(answer.status, 404);
+}
+
+#[test]
+fn a_manifest_that_is_not_what_it_is_named_is_not_given() {
+    let mut world = World::new();
+    let image = world.layout.image("one", Some("v1"));
+    let bytes = std::fs::read(world.layout.path(&image)).unwrap();
+    std::fs::write(world.layout.path(&image), [bytes.as_slice(), b" "].concat()).unwrap();
+    for reference in ["v1".to_owned(), image.to_string()] {
+        let answer = world.registry.get(&format!("/v2/disk/manifests/{reference}"));
+        assert_eq!((answer.status, answer.code().as_str()), (500, "UNKNOWN"), "{reference}");
+    }
+}
+
+#[test]
 fn an_empty_blob_is_given() {
     let world = World::new();
     let digest = world.layout.blob(b"");

@@ -85,3 +85,19 @@ fn what_holds_no_layout_is_refused_as_input() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
     }
 }
+
+#[test]
+fn a_layout_that_cannot_be_served_for_its_name_is_named() {
+    let folder = TempDir::new().unwrap();
+    for (layout, named) in [("Disk", "Disk"), ("team/Disk", "team/Disk"), (".git", ".git")] {
+        let shelf = folder.path().join("shelf");
+        Layout::new(&shelf.join(layout));
+        let message = Shelf::open(&shelf).unwrap_err().to_string();
+        assert!(message.contains(&format!("shelf/{named} has a name that no repository can have")), "{message}");
+        std::fs::remove_dir_all(&shelf).unwrap();
+    }
+    let shelf = folder.path().join("shelf");
+    Layout::new(&shelf.join("Disk"));
+    Layout::new(&shelf.join("disk"));
+    assert_eq!(Shelf::open(&shelf).unwrap().repositories().unwrap(), ["disk"]);
+}

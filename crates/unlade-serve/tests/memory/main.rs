@@ -9,7 +9,13 @@ mod client;
 #[path = "../it/world.rs"]
 mod world;
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::net::TcpStream;
+
+use unlade::spec::digest::{Algorithm, Digest};
+use unlade::spec::media_type::OCI_MANIFEST;
+use unlade::verify::{Hasher, digest_of};
 
 use crate::client::send;
 use crate::world::World;
@@ -21,24 +27,68 @@ fn peak() -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
+/// Sends a request fifty times and reads no more than the beginning of each answer.
+fn rest_in(world: &World, target: &str) -> Vec<TcpStream> {
+    let mut clients: Vec<TcpStream> = (0..50).map(|_| send(world.registry.address, "GET", target, &[])).collect();
+    for client in &mut clients {
+        let mut beginning = [0; 64];
+        client.read_exact(&mut beginning).unwrap();
+        assert!(beginning.starts_with(b"HTTP/1.1 200 "), "{target}: {}", String::from_utf8_lossy(&beginning));
+    }
+    clients
+}
+
+/// Adds a manifest as large as one may be, and an index of many entries; in pieces, since it is this process that is
+/// measured.
+fn fill(world: &World) -> Digest {
+    let (start, end) = (format!(r#"{{"mediaType":"{OCI_MANIFEST}","layers":[],"annotations":{{"note":""#), "\"}}");
+    let pieces = [start.as_bytes()].into_iter().chain([[b'x'; 4096].as_slice(); 1023]).chain([end.as_bytes()]);
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    pieces.clone().for_each(|piece| hasher.update(piece));
+    let large = hasher.finish();
+    let mut file = File::create(world.layout.path(&large)).unwrap();
+    pieces.for_each(|piece| file.write_all(piece).unwrap());
+    let size = file.metadata().unwrap().len();
+    assert!((4_000_000..4 << 20).contains(&size), "{size}");
+
+    let mut index = BufWriter::new(File::create(world.folder.path().join("disk/index.json")).unwrap());
+    let mut entry = |start: &str, digest: &Digest, size: u64, tag: &str| {
+        write!(index, r#"{start}{{"mediaType":"{OCI_MANIFEST}","digest":"{digest}","size":{size},"#).unwrap();
+        write!(index, r#""annotations":{{"org.opencontainers.image.ref.name":"{tag}"}}}}"#).unwrap();
+    };
+    entry(r#"{"schemaVersion":2,"manifests":["#, &large, size, "large");
+    for number in 0..4000_u32 {
+        let digest = digest_of(Algorithm::Sha256, &number.to_le_bytes());
+        entry(",", &digest, 1, &format!("a-tag-with-a-rather-long-name-{number}"));
+    }
+    index.write_all(b"]}").unwrap();
+    index.flush().unwrap();
+    large
+}
+
 #[test]
 fn fifty_clients_that_stopped_reading_fit_into_64_mib() {
     let world = World::new();
-    let digest = unlade::verify::digest_of(unlade::spec::digest::Algorithm::Sha256, b"large");
-    let file = std::fs::File::create(world.layout.path(&digest)).unwrap();
+    let digest = digest_of(Algorithm::Sha256, b"large");
+    let file = File::create(world.layout.path(&digest)).unwrap();
     file.set_len(4 << 30).unwrap();
     let target = format!("/v2/disk/blobs/{digest}");
-    let clients: Vec<_> = (0..50)
-        .map(|_| {
-            let mut stream = send(world.registry.address, "GET", &target, &[]);
-            stream.read_exact(&mut [0; 4096]).unwrap();
-            stream
-        })
-        .collect();
+    let clients = rest_in(&world, &target);
     // The server has one thread: while it serves this one, it fills the buffers of all others.
     let mut stream = send(world.registry.address, "GET", &target, &["Range: bytes=0-268435455"]);
     let read = std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
     assert!(read > 256 << 20);
-    assert!(peak() < 64 << 20, "{} MiB", peak() >> 20);
+    assert!(peak() < 64 << 20, "blobs: {} MiB", peak() >> 20);
     drop(clients);
+
+    let large = fill(&world);
+    for target in [
+        "/v2/disk/manifests/large".to_owned(),
+        format!("/v2/disk/manifests/{large}"),
+        "/v2/disk/tags/list".to_owned(),
+        format!("/v2/disk/referrers/{digest}"),
+    ] {
+        drop(rest_in(&world, &target));
+        assert!(peak() < 64 << 20, "{target}: {} MiB", peak() >> 20);
+    }
 }

@@ -51,7 +51,7 @@ fn none_fits(candidates: &[&Entry], selection: &Selection) -> Error {
     match candidates {
         [] => Error::new(ErrorKind::NoCandidate, "the index holds no manifests"),
         // All there is, and it would not be known whether it fits.
-        [Entry::Unreadable(unreadable)] if unreadable.platform.is_none() => Error::from(&**unreadable),
+        [Entry::Unreadable(unreadable)] if unreadable.platform.is_none() => Error::from(unreadable),
         _ => {
             let message =
                 format!("none of the {} manifests of the index is for {}", candidates.len(), selection.platform);

@@ -11,7 +11,7 @@ use futures_util::stream;
 use rustix::buffer::spare_capacity;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::folder::Folder;
+use super::folder::{Entry, Folder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Body, EndpointId};
 use crate::spec::digest::Digest;
@@ -32,13 +32,16 @@ pub struct Blob {
 
 impl Blob {
     pub(super) fn open(folder: &Folder, digest: &Digest) -> Result<Self> {
-        let entry = folder.blob(digest)?;
-        Ok(Self {
+        Ok(Self::of(folder.blob(digest)?, folder))
+    }
+
+    pub(super) fn of(entry: Entry, folder: &Folder) -> Self {
+        Self {
             file: Arc::new(entry.file),
             size: entry.size,
             name: entry.name.into(),
             origin: EndpointId::new(folder.name()),
-        })
+        }
     }
 
     /// Returns the size of the file in bytes.

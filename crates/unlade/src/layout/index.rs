@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::folder::{Folder, not_a_layout};
+use super::folder::{self, Folder, not_a_layout};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::{Descriptor, REF_NAME};
 use crate::spec::digest::Digest;
@@ -39,9 +39,16 @@ pub(super) fn check_version(folder: &Folder) -> Result<()> {
 
 /// Reads `index.json` as it is now.
 pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
-    let Some(file) = folder.file("index.json")? else {
-        return Err(not_a_layout(folder.name()).caused_by("there is no file index.json in it"));
-    };
+    parse(open(folder)?, folder, limit)
+}
+
+/// Opens `index.json` as it is now.
+pub(super) fn open(folder: &Folder) -> Result<folder::Entry> {
+    folder.file("index.json")?.ok_or_else(|| not_a_layout(folder.name()).caused_by("there is no file index.json in it"))
+}
+
+/// Reads an `index.json` that is open.
+pub(super) fn parse(file: folder::Entry, folder: &Folder, limit: u64) -> Result<Index> {
     // Real ones often lack a mediaType: the specification says what the file is.
     let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
     let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", folder.name()));

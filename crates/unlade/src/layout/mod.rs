@@ -7,6 +7,7 @@
 //! layout can name a file outside itself; `index.json` is read anew for each call.
 
 mod blob;
+mod desk;
 mod folder;
 mod index;
 mod walk;
@@ -21,16 +22,18 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 pub use blob::{Blob, CHUNK};
+pub use desk::Desk;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Ask, Body, Catalog, EndpointId, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest, RawManifest};
+use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
 use folder::Folder;
 use index::Choice;
-use walk::Walk;
+use walk::{Step, Walk};
 
 /// The size of the largest document that is read, in bytes: what registries take as a manifest at most.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
@@ -42,7 +45,20 @@ pub const MAX_DOCUMENT: u64 = 4 << 20;
 #[derive(Clone)]
 pub struct Layout {
     folder: Arc<Folder>,
+    desk: Desk,
     max_document: u64,
+}
+
+/// A manifest where it is stored: verified when it was opened, and not in memory.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Its bytes. Whatever becomes of its name, they are those of the file that was verified.
+    pub blob: Blob,
+    /// The digest that names it.
+    pub digest: Digest,
+    /// Its type, by the index or by its own word; `None` for a blob that is no manifest.
+    pub media_type: Option<MediaType>,
 }
 
 impl Layout {
@@ -54,7 +70,8 @@ impl Layout {
     /// [`ErrorKind::Malformed`] or [`ErrorKind::TooLarge`] for one whose `index.json` cannot be used.
     pub fn open(path: &Path) -> Result<Self> {
         let layout = Self::from_folder(folder::open_root(path)?, path)?;
-        layout.index()?;
+        let this = layout.clone();
+        layout.desk.read_blocking(move || this.index().map(drop))?;
         Ok(layout)
     }
 
@@ -68,7 +85,14 @@ impl Layout {
     pub fn from_folder(folder: OwnedFd, path: &Path) -> Result<Self> {
         let folder = Folder::new(folder, path);
         index::check_version(&folder)?;
-        Ok(Self { folder: Arc::new(folder), max_document: MAX_DOCUMENT })
+        Ok(Self { folder: Arc::new(folder), desk: Desk::new(), max_document: MAX_DOCUMENT })
+    }
+
+    /// Reads documents at a desk that others read at too, instead of one of its own.
+    #[must_use]
+    pub fn at(mut self, desk: &Desk) -> Self {
+        self.desk = desk.clone();
+        self
     }
 
     /// Sets the size in bytes above which `index.json` and manifests are refused, [`MAX_DOCUMENT`] unless set.
@@ -89,6 +113,17 @@ impl Layout {
         blob::blocking(move || Blob::open(&layout.folder, &digest)).await
     }
 
+    /// Opens the manifest that a selector names, verified, without keeping it in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] and [`ErrorKind::Ambiguous`] as for a manifest that is read,
+    /// [`ErrorKind::Mismatch`] if the file is not what it is named, [`ErrorKind::TooLarge`] above the limit.
+    pub async fn stored(&self, selector: &Selector) -> Result<Stored> {
+        let (layout, selector) = (self.clone(), selector.clone());
+        self.desk.read(move || layout.find(&selector)).await
+    }
+
     /// Lists the referrers of a manifest as [`Catalog::referrers`] does, in a stream that borrows nothing.
     ///
     /// Looks at the manifests that `index.json` names and at those of the indexes among them. What is not
@@ -103,8 +138,16 @@ impl Layout {
         artifact_type: Option<&str>,
     ) -> BoxStream<'static, Result<Descriptor>> {
         let walk = Walk::new(self.clone(), subject.clone(), artifact_type.map(str::to_owned));
-        stream::try_unfold(walk, |mut walk| {
-            blob::blocking(move || Ok(walk.next_referrer()?.map(|referrer| (referrer, walk))))
+        stream::try_unfold((self.desk.clone(), walk), |(desk, mut walk)| async move {
+            loop {
+                let (step, rest) = desk.read(move || walk.step().map(|step| (step, walk))).await?;
+                walk = rest;
+                match step {
+                    Step::End => return Ok(None),
+                    Step::Found(referrer) => return Ok(Some((*referrer, (desk, walk)))),
+                    Step::Further => {}
+                }
+            }
         })
         .boxed()
     }
@@ -127,13 +170,27 @@ impl Layout {
         Ok(raw)
     }
 
-    fn select(&self, selector: &Selector) -> Result<RawManifest> {
+    /// Returns the digest that a selector means, and the descriptor that the index has for it.
+    fn look_up(&self, selector: &Selector) -> Result<(Digest, Option<Descriptor>)> {
         let index = self.index()?;
         if let Selector::Digest(digest) = selector {
-            return self.document(digest, index::carrier(&index, digest));
+            return Ok((digest.clone(), index::carrier(&index, digest).cloned()));
         }
         let chosen = self.choose(&index, selector)?;
-        self.document(&chosen.digest, Some(chosen))
+        Ok((chosen.digest.clone(), Some(chosen.clone())))
+    }
+
+    fn find(&self, selector: &Selector) -> Result<Stored> {
+        let (digest, carrier) = self.look_up(selector)?;
+        let entry = self.folder.blob(&digest)?;
+        let promised = carrier.as_ref().map_or_else(|| Content { digest: digest.clone(), size: None }, Content::from);
+        entry.verify(&promised, self.max_document)?;
+        let declared = carrier.map(|carrier| carrier.media_type).filter(|declared| !declared.as_str().is_empty());
+        let media_type = match declared {
+            Some(declared) => Some(declared),
+            None => self.document(&digest, None)?.media_type,
+        };
+        Ok(Stored { blob: Blob::of(entry, &self.folder), digest, media_type })
     }
 
     fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
@@ -151,7 +208,11 @@ impl Layout {
 impl Source for Layout {
     async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest> {
         let (layout, selector) = (self.clone(), selector.clone());
-        blob::blocking(move || layout.select(&selector)).await
+        let read = move || {
+            let (digest, carrier) = layout.look_up(&selector)?;
+            layout.document(&digest, carrier.as_ref())
+        };
+        self.desk.read(read).await
     }
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
@@ -165,14 +226,8 @@ impl Catalog for Layout {
     async fn resolve(&self, selector: &Selector) -> Result<Descriptor> {
         let layout = self.clone();
         let wanted = selector.clone();
-        let named = blob::blocking(move || {
-            let index = layout.index()?;
-            match &wanted {
-                Selector::Digest(digest) => Ok(index::carrier(&index, digest).cloned()),
-                _ => layout.choose(&index, &wanted).cloned().map(Some),
-            }
-        });
-        match named.await? {
+        let (_, named) = self.desk.read(move || layout.look_up(&wanted)).await?;
+        match named {
             Some(descriptor) => Ok(descriptor),
             None => Ok(self.manifest(selector).await?.descriptor()),
         }
@@ -180,7 +235,7 @@ impl Catalog for Layout {
 
     fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
         let (layout, after) = (self.clone(), after.map(str::to_owned));
-        let tags = blob::blocking(move || {
+        let tags = self.desk.read(move || {
             let mut tags = index::tags(&layout.index()?);
             if let Some(after) = after {
                 // They have no order but that of the index: without its place nothing can be said to follow.

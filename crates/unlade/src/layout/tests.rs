@@ -221,6 +221,42 @@ fn a_manifest_keeps_the_name_that_the_index_gives_it() {
 }
 
 #[test]
+fn a_manifest_is_verified_where_it_is_stored() {
+    let mut builder = Builder::new();
+    let (sound, longer) = (builder.image("sound"), builder.image("longer"));
+    builder.name(&sound, OCI_MANIFEST, Some("sound"));
+    builder.name(&longer, OCI_MANIFEST, Some("longer"));
+    let untyped = builder.document(&json!({"manifests": []}));
+    builder.name(&untyped, "", Some("untyped"));
+    let unnamed = builder.image("unnamed");
+    let text = builder.blob(b"no manifest");
+    let bytes = std::fs::read(builder.path(&longer)).unwrap();
+    std::fs::write(builder.path(&longer), [bytes.as_slice(), b" "].concat()).unwrap();
+    let layout = builder.open();
+    for (selector, expected) in [
+        (tag("sound"), Ok((&sound, Some(OCI_MANIFEST)))),
+        (Selector::Digest(sound.clone()), Ok((&sound, Some(OCI_MANIFEST)))),
+        (tag("untyped"), Ok((&untyped, Some(OCI_INDEX)))),
+        (Selector::Digest(unnamed.clone()), Ok((&unnamed, Some(OCI_MANIFEST)))),
+        (Selector::Digest(text.clone()), Ok((&text, None))),
+        (tag("longer"), Err(ErrorKind::Mismatch)),
+        (Selector::Digest(longer.clone()), Err(ErrorKind::Mismatch)),
+        (tag("absent"), Err(ErrorKind::NotFound)),
+        (Selector::Digest(absent()), Err(ErrorKind::NotFound)),
+    ] {
+        let stored = run(layout.stored(&selector));
+        let found = stored.as_ref().map(|found| (&found.digest, found.media_type.as_ref().map(MediaType::as_str)));
+        assert_eq!(found.map_err(Error::kind), expected, "{selector}");
+        if let Ok(stored) = stored {
+            let bytes = run(stored.blob.stream(0..u64::MAX, 7).chunks.try_collect::<Vec<_>>()).unwrap().concat();
+            assert_eq!(digest_of(Algorithm::Sha256, &bytes), stored.digest);
+        }
+    }
+    let error = run(layout.max_document(10).stored(&Selector::Digest(text))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
 fn one_bad_entry_takes_no_layout_down() {
     let mut builder = Builder::new();
     let (good, other) = (builder.image("good"), builder.image("other"));
@@ -355,9 +391,7 @@ fn referrer(builder: &Builder, subject: &Digest, artifact_type: &str) -> Digest 
 }
 
 fn nest(builder: &Builder, child: &Digest) -> Digest {
-    builder.document(&json!({
-        "mediaType": OCI_INDEX, "manifests": [{"mediaType": OCI_MANIFEST, "digest": child, "size": 1}],
-    }))
+    builder.document(&json!({"mediaType": OCI_INDEX, "manifests": [{"digest": child, "size": 1}]}))
 }
 
 #[test]
@@ -379,6 +413,23 @@ fn referrers_are_found_in_nested_indexes_and_filtered_by_type() {
     assert_eq!(digests(Some("a/other")), []);
     let found = &list(Some("a/sbom"))[0];
     assert_eq!((found.media_type.as_str(), found.annotations["of"].as_str()), (OCI_MANIFEST, "a/sbom"));
+}
+
+#[test]
+fn who_lists_referrers_at_the_same_time_shares_the_survey_of_one_version() {
+    let mut builder = Builder::new();
+    let subject = builder.image("subject");
+    let (one, other) = (referrer(&builder, &subject, "a/one"), referrer(&builder, &subject, "a/other"));
+    builder.name(&one, OCI_MANIFEST, None);
+    let layout = builder.open();
+    run(async {
+        let mut before = layout.referrers_of(&subject, None);
+        assert_eq!(before.try_next().await.unwrap().unwrap().digest, one);
+        builder.name(&other, OCI_MANIFEST, None);
+        let after: Vec<_> = layout.referrers_of(&subject, None).try_collect().await.unwrap();
+        assert_eq!(after.len(), 2, "an index that was rewritten is read anew");
+        assert!(before.try_next().await.unwrap().is_none());
+    });
 }
 
 #[test]

@@ -11,6 +11,9 @@ use crate::spec::reference::Selector;
 use crate::spec::text::sanitise;
 use crate::verify;
 
+/// The longest annotations that the description of a referrer repeats, in bytes.
+const MAX_ANNOTATIONS: usize = 16 << 10;
+
 /// A manifest as received, with the digest that was computed from its bytes.
 #[derive(Clone)]
 pub struct Document {
@@ -85,6 +88,7 @@ impl Document {
     ///
     /// The descriptor carries the type of the artifact and the manifest's annotations, as the referrers API
     /// lists them: <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
+    /// Annotations of more than 16 KiB in all are left out: clients read such a list as a manifest, of 4 MiB at most.
     pub fn referrer_of(&self, subject: &Digest) -> Option<Descriptor> {
         // What is no manifest refers to nothing.
         let manifest = self.parse().ok()?;
@@ -93,7 +97,11 @@ impl Document {
         }
         let mut descriptor = self.describe(Some(&manifest));
         descriptor.artifact_type = manifest.effective_artifact_type().cloned();
-        descriptor.annotations = manifest.annotations().clone();
+        let annotations = manifest.annotations();
+        let length: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if length <= MAX_ANNOTATIONS {
+            descriptor.annotations = annotations.clone();
+        }
         Some(descriptor)
     }
 
@@ -189,6 +197,20 @@ mod tests {
             assert_eq!((&found.digest, found.size), (document.digest(), document.raw().bytes.len() as u64));
             assert!(found.media_type.is(crate::spec::media_type::OCI_MANIFEST));
         }
+    }
+
+    #[test]
+    fn a_referrer_of_too_many_words_is_described_without_them() {
+        let subject = verify::digest_of(Algorithm::Sha256, b"subject");
+        let referrer = |length: usize| {
+            let value = "x".repeat(length);
+            let text = format!(
+                r#"{{"layers":[],"annotations":{{"k":"{value}"}},"subject":{{"digest":"{subject}","size":1}}}}"#
+            );
+            document(&text).referrer_of(&subject).unwrap()
+        };
+        assert_eq!(referrer(MAX_ANNOTATIONS - 1).annotations.len(), 1);
+        assert_eq!(referrer(MAX_ANNOTATIONS).annotations.len(), 0);
     }
 
     #[test]

@@ -113,6 +113,12 @@ impl Digest {
         self.algorithm
     }
 
+    /// Returns the hash.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let value = |digit: u8| if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 };
+        self.hex.as_bytes().chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()
+    }
+
     /// Returns the digits behind the colon.
     pub fn hex(&self) -> &str {
         &self.hex
@@ -201,6 +207,7 @@ mod tests {
             for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
                 let digest = Digest::from_bytes(algorithm, &hash[..algorithm.size()]).unwrap();
                 prop_assert_eq!(digest.algorithm(), algorithm);
+                prop_assert_eq!(digest.to_bytes(), &hash[..algorithm.size()]);
                 let read: Digest = serde_json::from_str(&serde_json::to_string(&digest).unwrap()).unwrap();
                 prop_assert_eq!(&read, &digest);
                 prop_assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);

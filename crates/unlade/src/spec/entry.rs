@@ -20,7 +20,7 @@ pub enum Entry {
     /// It names content.
     Readable(Descriptor),
     /// It does not, or not in a way that is known here.
-    Unreadable(Box<Unreadable>),
+    Unreadable(Unreadable),
 }
 
 /// What is known of an entry that names no content: enough to say which one it is, and why it cannot be chosen.
@@ -191,13 +191,13 @@ impl<'a> Fields<'a> {
         let annotations = reading.annotations(self.annotations)?;
         let urls = self.urls.map(|urls| json::texts(urls, reading.allowance)).transpose()?;
         let (Some(digest), Some(size), None) = (parsed, size, &reading.fault) else {
-            return Ok(Entry::Unreadable(Box::new(Unreadable {
+            return Ok(Entry::Unreadable(Unreadable {
                 fault: reading.fault.take().unwrap_or(EntryError::NoDigest),
                 annotations,
                 digest: digest.map(|text| quote(&text)),
                 media_type: media_type.unwrap_or_else(MediaType::none),
                 platform,
-            })));
+            }));
         };
         Ok(Entry::Readable(Descriptor {
             urls: urls.unwrap_or_default(),

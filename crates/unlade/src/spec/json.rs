@@ -7,9 +7,9 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// How much may be kept of one document: so many texts, or a quarter as many entries. Real manifests have less
-/// than a hundredth of it, and the memory for it stays below 16 MiB, whatever a document of 4 MiB holds.
-const ALLOWED: u32 = 65_536;
+/// How much may be kept of one document: so many texts, or a quarter as many entries. That is an index of 16,384
+/// entries with an annotation each, about as many as fit into 4 MiB, and the memory for it stays below 16 MiB.
+const ALLOWED: u32 = 81_920;
 
 /// What an entry costs, in texts.
 const ENTRY: u32 = 4;

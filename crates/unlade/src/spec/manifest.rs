@@ -202,6 +202,11 @@ impl Manifest {
         })
     }
 
+    /// Says whether a type is one of the manifests of images and artifacts.
+    pub fn is_type_of_image(media_type: &MediaType) -> bool {
+        shape_of(&media_type.essence()) == Some(Shape::Image)
+    }
+
     /// Says whether a type that it was declared as elsewhere, by a descriptor say, is one of its kind. A type of no
     /// kind fits.
     pub fn fits(&self, declared: &MediaType) -> bool {

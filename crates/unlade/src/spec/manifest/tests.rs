@@ -133,13 +133,13 @@ fn what_is_kept_of_a_document_is_bounded() {
     let many = |one: &str, count: usize| vec![one; count].join(",");
     let notes = |count: usize| (0..count).map(|at| format!(r#""{at}":"""#)).collect::<Vec<_>>().join(",");
     for (text, fits) in [
-        (format!(r#"{{"layers":[{}]}}"#, many("{}", 16_384)), true),
-        (format!(r#"{{"layers":[{}]}}"#, many("null", 16_385)), false),
-        (format!(r#"{{"layers":[],"annotations":{{{}}}}}"#, notes(65_536)), true),
-        (format!(r#"{{"layers":[],"annotations":{{{}}}}}"#, notes(65_537)), false),
-        (format!(r#"{{"layers":[{{"annotations":{{{0}}}}},{{"annotations":{{{0}}}}}]}}"#, notes(33_000)), false),
-        (format!(r#"{{"layers":[{{"urls":[{}]}}]}}"#, many("\"\"", 66_000)), false),
-        (format!(r#"{{"manifests":[{{"platform":{{"os.features":[{}]}}}}]}}"#, many("\"\"", 66_000)), false),
+        (format!(r#"{{"layers":[{}]}}"#, many("{}", 20_480)), true),
+        (format!(r#"{{"layers":[{}]}}"#, many("null", 20_481)), false),
+        (format!(r#"{{"layers":[],"annotations":{{{}}}}}"#, notes(81_920)), true),
+        (format!(r#"{{"layers":[],"annotations":{{{}}}}}"#, notes(81_921)), false),
+        (format!(r#"{{"layers":[{{"annotations":{{{0}}}}},{{"annotations":{{{0}}}}}]}}"#, notes(41_000)), false),
+        (format!(r#"{{"layers":[{{"urls":[{}]}}]}}"#, many("\"\"", 82_000)), false),
+        (format!(r#"{{"manifests":[{{"platform":{{"os.features":[{}]}}}}]}}"#, many("\"\"", 82_000)), false),
         (format!(r#"{{"layers":[],"x":[{}]}}"#, many("1", 1_000_000)), true),
         (format!(r#"{{"layers":[{{"x":[{}]}}]}}"#, many("{}", 1_000_000)), true),
     ] {
