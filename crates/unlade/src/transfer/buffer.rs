@@ -9,8 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// enough that a buffer that was just filled is still in the cache when it is hashed.
 pub(super) const SIZE: usize = 256 << 10;
 
-/// So many buffers are on the way at most, 2 MiB in all.
-const COUNT: usize = 8;
+/// So many buffers are on the way at most, 8 MiB in all: what a thread moves while it has a core for
+/// itself. With fewer, threads that share two cores spend their time waking each other.
+const COUNT: usize = 32;
 
 /// Buffers of [`SIZE`] bytes, handed out and taken back.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use crate::target::{Job, Output, Receipt, Target};
 use crate::verify::Verifier;
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
-const DEPTH: usize = 4;
+const DEPTH: usize = 16;
 
 /// A blob on its way from a source to a target.
 #[derive(Debug, Clone)]
