@@ -153,9 +153,10 @@ impl Download {
     fn wrong_bytes(&self, error: Error, fetch: &Fetch) -> Error {
         let endpoints: Vec<&str> = fetch.endpoints().iter().map(EndpointId::as_str).collect();
         let from = if endpoints.is_empty() { self.source.to_string() } else { endpoints.join(", ") };
-        error
-            .making(format!("the bytes from {from} are not the blob {}", self.content.digest))
-            .with(|context| context.attempts = fetch.tries())
+        error.making(format!("the bytes from {from} are not the blob {}", self.content.digest)).with(|context| {
+            context.attempts = fetch.tries();
+            context.url = fetch.url().cloned();
+        })
     }
 }
 
