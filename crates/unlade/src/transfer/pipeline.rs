@@ -72,7 +72,10 @@ impl Download {
     /// reports. The target is then as it was before.
     pub async fn into_target(self, target: Target) -> Result<Delivery> {
         let started = Instant::now();
-        let mut job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        // The disk's thread does not end with this future: it may wait for a lock, or hash what is there, for long.
+        let cancel = self.cancel.child();
+        let _leash = cancel.leash();
+        let mut job = Job::new(self.content.clone(), self.lock_wait, cancel, Arc::clone(&self.observer));
         if matches!(target, Target::Ordered(_, Some(_))) {
             job.output = Output::Decoded;
         }

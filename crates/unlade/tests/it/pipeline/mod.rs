@@ -387,6 +387,22 @@ async fn a_download_that_is_dropped_while_the_target_is_prepared_fetches_nothing
     assert!(source.starts().is_empty());
 }
 
+#[tokio::test]
+async fn a_download_that_is_dropped_does_not_hash_what_is_there_to_its_end() {
+    let source = Scripted::of_unknown_size(blob(), []);
+    let rooms = vec![Ok(Room::Present(Box::new(std::io::repeat(7))))];
+    let (probe, witness) = Probe::failing(Faults { rooms, ..Faults::default() });
+    let download = download(&source);
+    let progress = Arc::clone(&download.progress);
+    let mut download = Box::pin(download.into_target(probe.positioned()));
+    while progress.verified() == 0 {
+        assert!(futures_util::poll!(download.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(download);
+    assert_eq!(witness.end(), End::Suspended(Fate::Keep));
+}
+
 #[tokio::test(start_paused = true)]
 async fn progress_counts_what_came_and_what_was_hashed() {
     let source = Scripted::new(blob(), [Step::Break(1_000_000), Step::Early(10)]);
