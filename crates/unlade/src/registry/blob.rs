@@ -42,7 +42,8 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
     // An answer that is compressed has another length, which would hide the reason.
     let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
     let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
-    Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)))
+    let url = SafeUrl::from(reply.url.clone());
+    Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)).from_url(url))
 }
 
 /// Says where a window without a byte in it lies: no range could name it. A blob that is

@@ -10,6 +10,7 @@ use futures_util::stream::BoxStream;
 use super::EndpointId;
 use crate::error::Result;
 use crate::spec::descriptor::Content;
+use crate::spec::safe_url::SafeUrl;
 use crate::verify::{Proof, Ticket, Verified, Verifier};
 
 /// The pieces of a body, in order; ends after the first error.
@@ -27,6 +28,8 @@ pub struct Body {
     pub total: Option<u64>,
     /// Where the bytes come from.
     pub origin: EndpointId,
+    /// The URL that they come from, behind all redirects, where there is one.
+    pub url: Option<SafeUrl>,
     /// The bytes.
     pub chunks: Chunks,
 }
@@ -34,7 +37,14 @@ pub struct Body {
 impl Body {
     /// Describes bytes that begin at the window's start.
     pub fn new(window: Range<u64>, total: Option<u64>, origin: EndpointId, chunks: Chunks) -> Self {
-        Self { window, total, origin, chunks }
+        Self { window, total, origin, url: None, chunks }
+    }
+
+    /// Adds the URL that the bytes come from.
+    #[must_use]
+    pub fn from_url(mut self, url: SafeUrl) -> Self {
+        self.url = Some(url);
+        self
     }
 }
 

@@ -11,8 +11,9 @@ use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
 use crate::retry::{Budget, Outcome, Verdict, judge};
-use crate::source::{Ask, Chunks, EndpointId, Source};
+use crate::source::{Ask, Body, Chunks, EndpointId, Source};
 use crate::spec::descriptor::Content;
+use crate::spec::safe_url::SafeUrl;
 
 /// The bytes of one blob, in order, whatever becomes of the connections they come over.
 ///
@@ -25,6 +26,7 @@ pub struct Fetch {
     size: Option<u64>,
     position: u64,
     endpoints: Vec<EndpointId>,
+    url: Option<SafeUrl>,
     open: Option<Open>,
 }
 
@@ -63,12 +65,17 @@ impl Fetch {
         if let Some(size) = size {
             terms.progress.set_total(size);
         }
-        Self { source, content, terms, size, position: 0, endpoints: Vec::new(), open: None }
+        Self { source, content, terms, size, position: 0, endpoints: Vec::new(), url: None, open: None }
     }
 
     /// Returns the places that bytes came from so far.
     pub fn endpoints(&self) -> &[EndpointId] {
         &self.endpoints
+    }
+
+    /// Returns the URL of the last body, if it had one.
+    pub fn url(&self) -> Option<&SafeUrl> {
+        self.url.as_ref()
     }
 
     /// Returns how often the blob was tried: once, and once for each failure.
@@ -141,16 +148,19 @@ impl Fetch {
         let ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer))
             .window(plan::remaining(self.position, self.size));
         let body = self.source.open_unverified(&self.content, ask).await?;
-        let surplus = plan::surplus(self.position, &body.window)?;
-        self.size = plan::agree(self.size, body.total).map_err(|error| {
-            error.making(format!("{} from {} is not what was asked for", self.content.digest, body.origin))
+        self.url.clone_from(&body.url);
+        let (surplus, size) = self.place(&body).map_err(|error| {
+            error
+                .making(format!("{} from {} is not what was asked for", self.content.digest, body.origin))
+                .with(|context| context.url = body.url.clone())
         })?;
+        self.size = size;
         if let Some(size) = self.size {
             self.terms.progress.set_total(size);
             self.terms.budget.learn_size(size);
         }
         if self.position > 0 {
-            self.terms.progress.add_resumed(self.position - surplus);
+            self.terms.progress.note_resumed(self.position - surplus);
             self.terms.observer.notice(&Event::Resumed { at: body.window.start });
         }
         if self.endpoints.last().is_some_and(|last| *last != body.origin) {
@@ -161,6 +171,11 @@ impl Fetch {
         }
         self.open = Some(Open { chunks: body.chunks, surplus, end: body.window.end });
         Ok(())
+    }
+
+    /// Says how many bytes at the head of a body are not wanted, and what is known of the blob's size with it.
+    fn place(&self, body: &Body) -> Result<(u64, Option<u64>)> {
+        Ok((plan::surplus(self.position, &body.window)?, plan::agree(self.size, body.total)?))
     }
 
     async fn mend(&mut self, error: Error) -> Result<()> {

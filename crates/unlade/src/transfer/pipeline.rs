@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Progress;
-use super::buffer::Buffers;
+use super::buffer::{Buffers, Filling};
 use super::disk::{self, Ending};
 use super::fetch::{Fetch, Terms};
 use super::hash::{self, Arrival};
@@ -23,6 +23,9 @@ use crate::verify::Verifier;
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
 const DEPTH: usize = 16;
+
+/// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A blob on its way from a source to a target.
 #[derive(Debug, Clone)]
@@ -72,7 +75,10 @@ impl Download {
     /// reports. The target is then as it was before.
     pub async fn into_target(self, target: Target) -> Result<Delivery> {
         let started = Instant::now();
-        let mut job = Job::new(self.content.clone(), self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer));
+        // The disk's thread does not end with this future: it may wait for a lock, or hash what is there, for long.
+        let cancel = self.cancel.child();
+        let _leash = cancel.leash();
+        let mut job = Job::new(self.content.clone(), self.lock_wait, cancel, Arc::clone(&self.observer));
         if matches!(target, Target::Ordered(_, Some(_))) {
             job.output = Output::Decoded;
         }
@@ -153,27 +159,47 @@ impl Download {
     fn wrong_bytes(&self, error: Error, fetch: &Fetch) -> Error {
         let endpoints: Vec<&str> = fetch.endpoints().iter().map(EndpointId::as_str).collect();
         let from = if endpoints.is_empty() { self.source.to_string() } else { endpoints.join(", ") };
-        error
-            .making(format!("the bytes from {from} are not the blob {}", self.content.digest))
-            .with(|context| context.attempts = fetch.tries())
+        error.making(format!("the bytes from {from} are not the blob {}", self.content.digest)).with(|context| {
+            context.attempts = fetch.tries();
+            context.url = fetch.url().cloned();
+        })
     }
 }
 
 /// Copies what is fetched into recycled buffers: the HTTP library's own are free
 /// again at once, and the stages behind are woken rarely. Ends early if the hash is gone.
+///
+/// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on.
 async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()> {
     let buffers = Buffers::new();
     let mut filling = buffers.take().await;
-    while let Some(chunk) = fetch.next().await? {
+    let pause = tokio::time::sleep(PATIENCE);
+    tokio::pin!(pause);
+    loop {
+        // Kept while buffers go on: it may be waiting before a retry, or for an answer.
+        let next = fetch.next();
+        tokio::pin!(next);
+        let chunk = loop {
+            tokio::select! {
+                biased;
+                chunk = &mut next => break chunk?,
+                () = &mut pause, if !filling.is_empty() => {
+                    if !pass_on(&mut filling, &buffers, arrivals).await {
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let Some(chunk) = chunk else { break };
         let mut rest: &[u8] = &chunk;
         while !rest.is_empty() {
+            if filling.is_empty() {
+                pause.as_mut().reset(tokio::time::Instant::now() + PATIENCE);
+            }
             let taken = filling.fill(rest);
             rest = &rest[taken..];
-            if filling.is_full() {
-                let full = std::mem::replace(&mut filling, buffers.take().await);
-                if arrivals.send(Arrival::Chunk(full.freeze())).await.is_err() {
-                    return Ok(());
-                }
+            if filling.is_full() && !pass_on(&mut filling, &buffers, arrivals).await {
+                return Ok(());
             }
         }
     }
@@ -182,6 +208,12 @@ async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()>
         drop(arrivals.send(Arrival::Chunk(last)).await);
     }
     Ok(())
+}
+
+/// Hands a buffer on and takes an empty one; returns false if the hash is gone.
+async fn pass_on(filling: &mut Filling, buffers: &Buffers, arrivals: &mpsc::Sender<Arrival>) -> bool {
+    let full = std::mem::replace(filling, buffers.take().await);
+    arrivals.send(Arrival::Chunk(full.freeze())).await.is_ok()
 }
 
 /// Runs a stage on a thread of its own; the receiver gets its outcome.

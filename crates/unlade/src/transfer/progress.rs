@@ -17,7 +17,7 @@ impl Progress {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    /// Returns how many bytes were not fetched again thanks to a resume.
+    /// Returns how many bytes were not fetched again thanks to a resume: those before the last place where one began.
     pub fn resumed(&self) -> u64 {
         self.resumed.load(Ordering::Relaxed)
     }
@@ -37,8 +37,8 @@ impl Progress {
         self.fetched.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_resumed(&self, bytes: u64) {
-        self.resumed.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn note_resumed(&self, place: u64) {
+        self.resumed.fetch_max(place, Ordering::Relaxed);
     }
 
     pub(crate) fn set_total(&self, size: u64) {

@@ -95,6 +95,7 @@ async fn a_break_costs_the_bytes_in_flight_alone() {
     let delivery = download_with(&source, &client).into_target(probe.positioned()).await.unwrap();
     assert!(witness.bytes() == blob());
     assert_eq!(source.starts(), [0, first, first + second, first + second]);
+    assert_eq!(delivery.bytes_resumed, first + second);
     assert_eq!((source.given(), delivery.bytes_fetched), (3_000_000, 3_000_000));
     assert_eq!(notes.names(), ["started", "retrying", "resumed", "retrying", "resumed", "retrying", "resumed"]);
 }
@@ -159,6 +160,39 @@ async fn wrong_bytes_are_thrown_away_and_their_endpoints_are_named() {
     let error = download.into_target(probe.positioned()).await.unwrap_err();
     assert_eq!((error.kind(), witness.end()), (ErrorKind::Mismatch, End::Suspended(Fate::Discard)));
     assert_eq!(error.to_string(), expected);
+    let url = error.context().url.as_ref().unwrap().to_string();
+    assert_eq!((url.as_str(), error.context().attempts), ("https://elsewhere.example/blob?***", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_fit_names_its_url() {
+    for step in [Step::Total(7), Step::Late(1)] {
+        let source = Scripted::new(blob(), [step]);
+        let error = deliver(&source, Probe::new().0.positioned()).await.unwrap_err();
+        assert!(error.context().url.is_some(), "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_line_that_stands_still_what_came_goes_on() {
+    for (given, ordered) in [(9, true), (9, false), (300_000, true), (300_000, false)] {
+        let source = Scripted::new(blob(), [Step::Hang(given), Step::Refuse(ErrorKind::Denied)]);
+        let (probe, witness) = Probe::new();
+        let progress = Arc::<Progress>::default();
+        let client = Client::builder().build().unwrap();
+        let download = client.download(Arc::clone(&source) as _, source.content(), Arc::clone(&progress));
+        let mut download = Box::pin(download.into_target(if ordered { probe.ordered() } else { probe.positioned() }));
+        while source.given() < given {
+            assert!(futures_util::poll!(download.as_mut()).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert!(futures_util::poll!(download.as_mut()).is_pending());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(futures_util::poll!(download.as_mut()).is_pending());
+        witness.wait_for(usize::try_from(given).unwrap());
+        assert_eq!(progress.verified(), given);
+        assert_eq!(source.starts().len(), 1, "what was asked for is not asked for again");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,6 +385,22 @@ async fn a_download_that_is_dropped_while_the_target_is_prepared_fetches_nothing
     open.send(()).unwrap();
     assert_eq!(witness.end(), End::Suspended(Fate::Keep));
     assert!(source.starts().is_empty());
+}
+
+#[tokio::test]
+async fn a_download_that_is_dropped_does_not_hash_what_is_there_to_its_end() {
+    let source = Scripted::of_unknown_size(blob(), []);
+    let rooms = vec![Ok(Room::Present(Box::new(std::io::repeat(7))))];
+    let (probe, witness) = Probe::failing(Faults { rooms, ..Faults::default() });
+    let download = download(&source);
+    let progress = Arc::clone(&download.progress);
+    let mut download = Box::pin(download.into_target(probe.positioned()));
+    while progress.verified() == 0 {
+        assert!(futures_util::poll!(download.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(download);
+    assert_eq!(witness.end(), End::Suspended(Fate::Keep));
 }
 
 #[tokio::test(start_paused = true)]

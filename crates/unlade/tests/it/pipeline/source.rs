@@ -15,8 +15,10 @@ use unlade::spec::descriptor::Content;
 use unlade::spec::digest::Algorithm;
 use unlade::spec::manifest::RawManifest;
 use unlade::spec::reference::Selector;
+use unlade::spec::safe_url::SafeUrl;
 use unlade::verify::digest_of;
 use unlade::{Error, ErrorKind, Result};
+use url::Url;
 
 /// No chunk is longer: several make a buffer of the pipeline.
 const CHUNK: usize = 60_000;
@@ -180,7 +182,8 @@ impl Source for Scripted {
             said = u64::MAX;
         }
         let chunks = self.count(pieces(&bytes).chain(ending));
-        Ok(Body::new(start..said, total, EndpointId::new(origin), chunks))
+        let url = Url::parse(&format!("https://{origin}.example/blob?signature=secret")).unwrap();
+        Ok(Body::new(start..said, total, EndpointId::new(origin), chunks).from_url(SafeUrl::from(url)))
     }
 }
 

@@ -78,6 +78,13 @@ impl Witness {
         state.end.unwrap()
     }
 
+    /// Waits until so many bytes were written.
+    pub(crate) fn wait_for(&self, length: usize) {
+        let state = self.0.0.lock().unwrap();
+        let (state, timeout) = self.0.1.wait_timeout_while(state, LONG, |state| state.bytes.len() < length).unwrap();
+        assert!(!timeout.timed_out(), "{} of {length} bytes were written", state.bytes.len());
+    }
+
     /// Returns what was written.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.change(|state| state.bytes.clone())
