@@ -15,7 +15,6 @@ const MAX_QUOTED: usize = 100;
 /// A place in a document where a descriptor stands. One that cannot be read spoils no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "an entry can be read or it cannot")]
-#[expect(clippy::large_enum_variant, reason = "nearly all entries can be read: a box for each would only cost")]
 pub enum Entry {
     /// It names content.
     Readable(Descriptor),

@@ -152,7 +152,7 @@ impl Fetch {
         let (surplus, size) = self.place(&body).map_err(|error| {
             error
                 .making(format!("{} from {} is not what was asked for", self.content.digest, body.origin))
-                .with(|context| context.url = body.url.clone())
+                .with(|context| context.url.clone_from(&body.url))
         })?;
         self.size = size;
         if let Some(size) = self.size {
