@@ -240,6 +240,7 @@ fn advised(advice: &Advice) -> String {
             "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
              that is verified (--ca-file FILE gives its authority)"
         ),
+        Advice::PushAgain => "a part of the artifact is missing there: push it again".to_owned(),
         Advice::RemoveStranger(path) => {
             format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
         }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::client::{Client, Found};
-use crate::error::{Error, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::image;
 use crate::source::{Document, Source};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::manifest::ImageManifest;
 use crate::spec::reference::Reference;
 use crate::target::Target;
-use crate::target::file::{self, FileOptions, FileTarget};
+use crate::target::file::{self, FileOptions, FileTarget, Place};
 use crate::transfer::{Delivery, Progress};
 
 /// The manifest of one artifact, verified, and where its blobs are.
@@ -29,7 +29,6 @@ pub struct Artifact {
 #[must_use = "nothing is downloaded before it is given a target"]
 pub struct ArtifactDownload<'a> {
     artifact: &'a Artifact,
-    layer: &'a Descriptor,
     options: FileOptions,
     progress: Arc<Progress>,
 }
@@ -96,18 +95,9 @@ impl Artifact {
         error.with(|context| context.reference = Some(self.reference.to_string()))
     }
 
-    /// Prepares the download of the layer.
-    ///
-    /// # Errors
-    ///
-    /// As [`layer`](Self::layer).
-    pub fn download(&self) -> Result<ArtifactDownload<'_>> {
-        Ok(ArtifactDownload {
-            artifact: self,
-            layer: self.layer()?,
-            options: FileOptions::default(),
-            progress: Arc::default(),
-        })
+    /// Prepares the download of the layer, which is chosen when a target is named.
+    pub fn download(&self) -> ArtifactDownload<'_> {
+        ArtifactDownload { artifact: self, options: FileOptions::default(), progress: Arc::default() }
     }
 }
 
@@ -124,31 +114,60 @@ impl ArtifactDownload<'_> {
         self
     }
 
-    /// Downloads into a file: `path` names it, or a folder in which it gets its title;
-    /// without a path it gets its title in the current folder.
+    /// Downloads into a file: `path` names it, or a folder in which it gets its title.
     ///
     /// The file appears under its name only after size and digest matched; what was
     /// there before stays until then.
     ///
     /// # Errors
     ///
-    /// [`Mismatch`](crate::ErrorKind::Mismatch) if the bytes are not the layer's,
-    /// [`Exists`](crate::ErrorKind::Exists) if the name came from the publisher and is taken,
+    /// As [`Artifact::layer`]; [`Mismatch`](crate::ErrorKind::Mismatch) if the bytes are not the layer's,
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a path that is no file,
     /// [`Unavailable`](crate::ErrorKind::Unavailable) once the retries are spent.
-    pub async fn into_file(self, path: Option<&Path>) -> Result<Delivery> {
-        let place = file::resolve(path, self.layer.title()).map_err(|error| self.artifact.named(error))?;
+    pub async fn into_file(self, path: impl AsRef<Path>) -> Result<Delivery> {
+        let layer = self.artifact.layer()?;
+        let place = file::resolve(path.as_ref(), layer.title()).map_err(|error| self.artifact.named(error))?;
+        self.into_place(place).await
+    }
+
+    /// Downloads into the current folder, into a file that has the layer's title, as [`into_file`](Self::into_file)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// As [`into_file`](Self::into_file), and [`Exists`](crate::ErrorKind::Exists) if the name is taken by other
+    /// content: it came from the publisher.
+    pub async fn into_titled_file(self) -> Result<Delivery> {
+        let layer = self.artifact.layer()?;
+        let place = file::resolve_titled(layer.title()).map_err(|error| self.artifact.named(error))?;
+        self.into_place(place).await
+    }
+
+    async fn into_place(self, place: Place) -> Result<Delivery> {
         let target = FileTarget::new(place, self.options.clone());
         self.into_target(Target::Positioned(Box::new(target))).await
     }
 
     /// Downloads into any target.
+    ///
+    /// # Errors
+    ///
+    /// As [`into_file`](Self::into_file).
     pub async fn into_target(self, target: Target) -> Result<Delivery> {
-        let client = &self.artifact.client;
-        client
-            .download(Arc::clone(&self.artifact.source), Content::from(self.layer), self.progress)
+        let (artifact, layer) = (self.artifact, self.artifact.layer()?);
+        artifact
+            .client
+            .download(Arc::clone(&artifact.source), Content::from(layer), self.progress)
             .into_target(target)
             .await
-            .map_err(|error| self.artifact.named(error))
+            .map_err(|error| artifact.named(incomplete(error)))
+    }
+}
+
+/// Says what helps against a blob that is missing although a manifest names it.
+fn incomplete(error: Error) -> Error {
+    match (error.kind(), &error.context().advice) {
+        (ErrorKind::NotFound, None) => error.advise(Advice::PushAgain),
+        _ => error,
     }
 }

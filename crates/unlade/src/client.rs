@@ -144,13 +144,7 @@ impl Client {
             let chosen = image::manifest(&index, selection)?;
             let selector = Selector::Digest(chosen.digest.clone());
             let document = self.cancel.guard(source.manifest(&selector)).await?;
-            let size = document.raw().bytes.len() as u64;
-            if size != chosen.size {
-                return Err(Error::new(
-                    ErrorKind::Mismatch,
-                    format!("the manifest {} has {size} bytes where the index promises {}", chosen.digest, chosen.size),
-                ));
-            }
+            document.check(chosen)?;
             found = Found { document, entry: Some(chosen.clone()) };
         }
         Err(Error::new(ErrorKind::Malformed, format!("indexes are nested more than {MAX_NESTING} deep")))

@@ -172,6 +172,8 @@ pub enum Advice {
     PlainHttp,
     /// Reach this realm host by TLS, verified: no trust makes up for that.
     ProveRealm(String),
+    /// Push the artifact again: a part of it is missing.
+    PushAgain,
     /// Remove this file, which stands where a partial should be.
     RemoveStranger(String),
     /// Show a certificate that the server accepts.

@@ -15,7 +15,7 @@
 //! let client = Client::builder().credentials(credentials).build()?;
 //! let reference = "ghcr.io/acme/disk:1.4".parse()?;
 //! let image = client.artifact(&reference, &Selection::default()).await?;
-//! let delivery = image.download()?.into_file(Some("disk.img".as_ref())).await?;
+//! let delivery = image.download().into_file("disk.img").await?;
 //! println!("{} has {} bytes", delivery.receipt.verified.digest, delivery.receipt.verified.size);
 //! # Ok(())
 //! # }

@@ -33,10 +33,11 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     }
     let stdout = to_stdout.then(output::target).transpose()?;
     let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
-    let download = artifact.download()?.options(files(options)).progress(session.display().counters());
-    let delivery = match stdout {
-        Some(stdout) => download.into_target(stdout).await?,
-        None => download.into_file(options.output.as_deref()).await?,
+    let download = artifact.download().options(files(options)).progress(session.display().counters());
+    let delivery = match (stdout, &options.output) {
+        (Some(stdout), _) => download.into_target(stdout).await?,
+        (None, Some(path)) => download.into_file(path).await?,
+        (None, None) => download.into_titled_file().await?,
     };
     session.display().finish();
     if session.json() {

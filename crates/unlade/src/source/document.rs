@@ -52,6 +52,24 @@ impl Document {
         &self.digest
     }
 
+    /// Holds the document against the descriptor that led to it, whose digest it was asked for by.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Mismatch`] if it has another size, [`ErrorKind::Malformed`] if it is an index where the descriptor
+    /// names an image, or the other way: two readers would go different ways from there.
+    pub fn check(&self, descriptor: &Descriptor) -> Result<()> {
+        check(&Content { digest: self.digest.clone(), size: Some(descriptor.size) }, &self.raw.bytes)?;
+        let manifest = self.parse()?;
+        if manifest.fits(&descriptor.media_type) {
+            return Ok(());
+        }
+        let (declared, found) = (sanitise(descriptor.media_type.as_str()), manifest.media_type());
+        let message =
+            format!("the manifest {} is named as {declared} and is {}", self.digest, sanitise(found.as_str()));
+        Err(Error::new(ErrorKind::Malformed, message))
+    }
+
     /// Reads the bytes as a manifest.
     ///
     /// # Errors
@@ -131,7 +149,7 @@ impl fmt::Debug for Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::media_type::OCI_MANIFEST;
+    use crate::spec::media_type::{OCI_INDEX, OCI_MANIFEST};
 
     fn document(json: &str) -> Document {
         Document::verify(RawManifest::new(None, json.to_owned()), &Selector::Only).unwrap()
@@ -159,6 +177,22 @@ mod tests {
             let selector = asked.map_or(Selector::Only, |digest| Selector::Digest(digest.clone()));
             let found = Document::verify(raw, &selector).map_err(|error| error.kind());
             assert_eq!(found.as_ref().map(Document::digest).map_err(|kind| *kind), expected, "{asked:?} {promised:?}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_held_against_the_descriptor_that_led_to_it() {
+        let (image, index) = (document(r#"{"layers":[]}"#), document(r#"{"manifests":[]}"#));
+        for (found, size, declared, expected) in [
+            (&image, 13, OCI_MANIFEST, Ok(())),
+            (&image, 13, "", Ok(())),
+            (&image, 12, OCI_MANIFEST, Err(ErrorKind::Mismatch)),
+            (&image, 13, OCI_INDEX, Err(ErrorKind::Malformed)),
+            (&index, 16, OCI_INDEX, Ok(())),
+            (&index, 16, OCI_MANIFEST, Err(ErrorKind::Malformed)),
+        ] {
+            let descriptor = Descriptor::new(declared.parse().unwrap(), found.digest().clone(), size);
+            assert_eq!(found.check(&descriptor).map_err(|error| error.kind()), expected, "{declared} {size}");
         }
     }
 

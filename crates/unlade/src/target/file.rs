@@ -16,7 +16,7 @@ use super::directory::{Directory, describe, length, same};
 use super::lock::{self, Patience};
 use super::pages::FilePages;
 use super::partial::Partial;
-pub use super::place::{Place, Replace, resolve};
+pub use super::place::{Place, Replace, resolve, resolve_titled};
 use super::publish::{Publication, exists};
 use super::room::reserve;
 use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};

@@ -31,7 +31,7 @@ pub enum Replace {
 
 /// The place of one regular file: a folder, a name in it, and who chose the name.
 ///
-/// Made by [`resolve`].
+/// Made by [`resolve`] and [`resolve_titled`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The folder that the user chose, links followed; empty for the current one.
@@ -71,8 +71,7 @@ impl Place {
 ///
 /// An existing folder, or a name that ends in `/`, takes the file under its title;
 /// such a folder is made when the target is prepared. Any other name is the file's
-/// own; a link that leads to a file stays, and that file is the one replaced. With
-/// nothing named, the title is the name in the current folder, and replaces nothing.
+/// own; a link that leads to a file stays, and that file is the one replaced.
 /// Looks at the file system, and changes nothing.
 ///
 /// # Errors
@@ -80,10 +79,7 @@ impl Place {
 /// [`InvalidInput`](ErrorKind::InvalidInput) for a device, a pipe or a socket, and where a title
 /// is needed and there is none; [`Malformed`](ErrorKind::Malformed) for a title that could leave its
 /// folder or mislead its reader; [`Io`](ErrorKind::Io) for a link that leads nowhere and a missing folder.
-pub fn resolve(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
-    let Some(output) = output else {
-        return titled(Path::new(""), title, Missing::Fail, Replace::Never);
-    };
+pub fn resolve(output: &Path, title: Option<&str>) -> Result<Place> {
     refuse_stream(output)?;
     match stat(output) {
         Ok(found) => match FileType::from_raw_mode(found.st_mode) {
@@ -95,6 +91,17 @@ pub fn resolve(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
         Err(Errno::NOENT) => new(output),
         Err(error) => Err(Error::io(format!("cannot look at {}", output.display()), error.into())),
     }
+}
+
+/// Decides which file a layer becomes where the user named nothing: its title is the name in the current folder, and
+/// replaces nothing.
+///
+/// # Errors
+///
+/// [`InvalidInput`](ErrorKind::InvalidInput) without a title, [`Malformed`](ErrorKind::Malformed) for one that could
+/// leave its folder or mislead its reader.
+pub fn resolve_titled(title: Option<&str>) -> Result<Place> {
+    titled(Path::new(""), title, Missing::Fail, Replace::Never)
 }
 
 fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace) -> Result<Place> {

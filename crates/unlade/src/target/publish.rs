@@ -219,7 +219,7 @@ mod tests {
     fn a_link_stands_for_the_renaming_where_the_name_is_free() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("disk.img");
-        let place = resolve(Some(&path), None).unwrap();
+        let place = resolve(&path, None).unwrap();
         assert_eq!(link(&open(&place), &place.name), Ok(()));
         assert_eq!(link(&open(&place), &place.name), Err(Errno::EXIST));
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -233,7 +233,7 @@ mod tests {
             let path = folder.path().join("disk.img");
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(wanted)).unwrap();
-            let place = resolve(Some(&path), None).unwrap();
+            let place = resolve(&path, None).unwrap();
             let partial = open(&place);
             let publication = Publication {
                 name: &place.name,

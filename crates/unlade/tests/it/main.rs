@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests to us, but not to the lint")]
 
+mod artifact;
 mod conformance;
 mod direction;
 mod house;

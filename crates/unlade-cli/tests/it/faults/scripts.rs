@@ -164,6 +164,6 @@ async fn download(reference: &str, target: &std::path::Path) -> Result<(), Error
     let mut download = client.download(Arc::clone(artifact.source()), content, Arc::default());
     // Waits are another matter's, and would only take time here.
     download.policy.base = Duration::from_millis(1);
-    let file = FileTarget::new(resolve(Some(target), None)?, FileOptions::default().durability(Durability::NoSync));
+    let file = FileTarget::new(resolve(target, None)?, FileOptions::default().durability(Durability::NoSync));
     download.into_target(Target::Positioned(Box::new(file))).await.map(drop)
 }

@@ -74,19 +74,19 @@ fn watched(bytes: &[u8], wait: Duration, cancel: &Cancel, witness: &Arc<Witness>
 }
 
 fn target(path: &Path) -> Box<FileTarget> {
-    Box::new(FileTarget::new(resolve(Some(path), None).unwrap(), FileOptions::default()))
+    Box::new(FileTarget::new(resolve(path, None).unwrap(), FileOptions::default()))
 }
 
 /// A target as for a title without `-o`, but in a folder of the test's own.
 fn careful(folder: &Path, title: &str) -> Box<FileTarget> {
     let mut target = titled(folder, title);
-    let place = resolve(None, Some(title)).unwrap();
+    let place = resolve_titled(Some(title)).unwrap();
     target.place = Place { base: folder.to_owned(), ..place };
     target
 }
 
 fn titled(folder: &Path, title: &str) -> Box<FileTarget> {
-    Box::new(FileTarget::new(resolve(Some(folder), Some(title)).unwrap(), FileOptions::default()))
+    Box::new(FileTarget::new(resolve(folder, Some(title)).unwrap(), FileOptions::default()))
 }
 
 fn prove(target: &dyn Stage, bytes: &[u8]) -> Proof {
