@@ -134,7 +134,7 @@ impl Document {
 fn check(promised: &Content, bytes: &[u8]) -> Result<()> {
     let (digest, found) = (&promised.digest, bytes.len() as u64);
     if let Some(size) = promised.size.filter(|size| *size != found) {
-        let message = format!("the manifest {digest} has {found} bytes where {size} are promised");
+        let message = format!("the manifest {digest} has {found} bytes where the index promises {size}");
         return Err(Error::new(ErrorKind::Mismatch, message));
     }
     verify::expect(digest, bytes)

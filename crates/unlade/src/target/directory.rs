@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fsync, mkdirat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, fsync, mkdirat, openat, statat};
 use rustix::io::Errno;
 
 use super::file::Durability;
+use super::made::Made;
 use super::place::{Missing, Place};
 use crate::error::{Error, Result};
 
@@ -19,21 +20,24 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOE
 pub(super) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
+    made: Made,
 }
 
 impl Directory {
     /// Opens the folder of a place, and makes what may be made of it.
     ///
     /// The folder that the user named is opened as any program would; the folders
-    /// of a title are entered one by one, and none of them may be a link.
+    /// of a title are entered one by one, and none of them may be a link. What was made
+    /// goes with the directory, unless it is [kept](Self::keep).
     pub(super) fn open(place: &Place, durability: Durability) -> Result<Self> {
+        let mut made = Made::default();
         if place.missing == Missing::Make {
-            make_all(&place.base, durability)?;
+            make_all(&place.base, durability, &mut made)?;
         }
         let shown = shown(&place.base);
         let descriptor = openat(CWD, shown, FLAGS, Mode::empty())
             .map_err(|error| Error::io(format!("cannot open the folder {}", shown.display()), error.into()))?;
-        let mut directory = Self { descriptor, path: place.base.clone() };
+        let mut directory = Self { descriptor, path: place.base.clone(), made };
         for folder in &place.folders {
             directory = directory.enter(folder, durability)?;
         }
@@ -59,12 +63,22 @@ impl Directory {
         }
     }
 
+    /// Says whether the folder has no name any more: whoever made it has removed it again.
+    pub(super) fn is_removed(&self) -> bool {
+        fstat(self).is_ok_and(|found| found.st_nlink == 0)
+    }
+
+    /// Keeps the folders that were made for this one, and this one.
+    pub(super) fn keep(&self) {
+        self.made.keep();
+    }
+
     /// Makes the names in the folder durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         sync(self.as_fd())
     }
 
-    fn enter(self, folder: &str, durability: Durability) -> Result<Self> {
+    fn enter(mut self, folder: &str, durability: Durability) -> Result<Self> {
         let path = self.path.join(folder);
         let flags = FLAGS | OFlags::NOFOLLOW;
         let opened = match openat(&self, folder, flags, Mode::empty()) {
@@ -76,7 +90,7 @@ impl Directory {
             outcome => outcome,
         };
         match opened {
-            Ok(descriptor) => Ok(Self { descriptor, path }),
+            Ok(descriptor) => Ok(Self { descriptor, path, made: self.made }),
             Err(error) => {
                 let kind = match self.look(OsStr::new(folder)) {
                     Ok(Some(found)) => FileType::from_raw_mode(found.st_mode),
@@ -91,12 +105,16 @@ impl Directory {
         }
     }
 
-    fn make(&self, folder: &str, durability: Durability) -> io::Result<()> {
-        match mkdirat(self, folder, Mode::from_raw_mode(0o777)) {
-            Ok(()) if durability == Durability::Sync => self.sync(),
+    fn make(&mut self, folder: &str, durability: Durability) -> io::Result<()> {
+        match mkdirat(&*self, folder, Mode::from_raw_mode(0o777)) {
+            Ok(()) => self.made.note(&self.descriptor, OsStr::new(folder)),
             // Made by another process in between: as good.
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(Errno::EXIST) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        match durability {
+            Durability::NoSync => Ok(()),
+            Durability::Sync => self.sync(),
         }
     }
 }
@@ -137,26 +155,29 @@ fn shown(path: &Path) -> &Path {
 }
 
 /// Makes a folder and all those above it that are missing, and makes their names durable.
-fn make_all(path: &Path, durability: Durability) -> Result<()> {
+fn make_all(path: &Path, durability: Durability, made: &mut Made) -> Result<()> {
     let missing: Vec<&Path> =
         path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
-        make_one(folder, durability)
+        make_one(folder, durability, made)
             .map_err(|error| Error::io(format!("cannot make the folder {}", folder.display()), error))?;
     }
     Ok(())
 }
 
-fn make_one(folder: &Path, durability: Durability) -> io::Result<()> {
+fn make_one(folder: &Path, durability: Durability, made: &mut Made) -> io::Result<()> {
     match std::fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => return Ok(()),
         outcome => outcome?,
     }
-    match folder.parent() {
-        Some(parent) if durability == Durability::Sync => {
-            sync(openat(CWD, shown(parent), FLAGS, Mode::empty())?.as_fd())
-        }
-        _ => Ok(()),
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Ok(());
+    };
+    let parent = openat(CWD, shown(parent), FLAGS, Mode::empty())?;
+    made.note(&parent, name);
+    match durability {
+        Durability::NoSync => Ok(()),
+        Durability::Sync => sync(parent.as_fd()),
     }
 }
 

@@ -221,7 +221,7 @@ impl Stage for FileTarget {
         if self.offer != Offer::Nothing {
             self.offer = offer(job);
         }
-        let directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
+        let mut directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
         if let Some((file, found)) = self.inspect(&directory)? {
             return Ok(self.present(directory, file, found));
         }
@@ -235,6 +235,9 @@ impl Stage for FileTarget {
             }
             if let Some(partial) = partial {
                 return self.fill(partial, job);
+            }
+            if directory.is_removed() {
+                directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
             }
         }
         Err(patience.spent("one process after another"))

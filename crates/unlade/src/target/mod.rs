@@ -8,6 +8,7 @@
 mod directory;
 pub mod file;
 mod lock;
+mod made;
 mod pages;
 mod partial;
 mod place;

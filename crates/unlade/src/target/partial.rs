@@ -216,11 +216,12 @@ fn make(directory: &Directory, name: &OsStr) -> rustix::io::Result<File> {
 
 /// Opens what is there, without following or waking anything, or makes a new file.
 ///
-/// Returns `None` if one that was there went away in between.
+/// Returns `None` if one that was there went away in between, or the whole folder.
 fn open_or_make(directory: &Directory, name: &OsStr, path: &Path) -> Result<Option<(File, Origin)>> {
     match make(directory, name) {
         Ok(made) => return Ok(Some((made, Origin::Made))),
         Err(Errno::EXIST) => {}
+        Err(Errno::NOENT) if directory.is_removed() => return Ok(None),
         Err(error) => return Err(unmade(directory, error)),
     }
     // Looked at before it is opened: opening a device can do things to it.

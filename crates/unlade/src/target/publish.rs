@@ -57,6 +57,7 @@ impl Publication<'_> {
             }
         };
         partial.let_go();
+        partial.directory().keep();
         self.confirm(&partial, mode)
     }
 

@@ -204,7 +204,7 @@ fn missing_blob() -> Row {
         "NotFound",
         "error: cannot fetch the blob DIGEST of HOST/acme/disk: HOST answered 404 not found; \
              BLOB_UNKNOWN: blob unknown to registry\n\
-             hint: check the spelling of the repository, and of the tag or digest\n",
+             hint: a part of the artifact is missing there: push it again\n",
     )
 }
 

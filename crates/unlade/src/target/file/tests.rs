@@ -319,6 +319,62 @@ fn a_missing_folder_with_a_slash_is_made() {
 }
 
 #[test]
+fn folders_that_were_made_go_if_nothing_comes_into_them() {
+    let fails: [fn(Box<FileTarget>); 3] = [
+        drop,
+        |target| drop(target.suspend(Fate::Keep).unwrap()),
+        |target| {
+            let mut verifier = Verifier::begin(&content(NEW), &Ticket::new());
+            verifier.absorb(NEW).unwrap();
+            target.publish(verifier.settle().unwrap()).unwrap_err();
+        },
+    ];
+    for fail in fails {
+        let (folder, _) = folder();
+        fs::create_dir(folder.path().join("there")).unwrap();
+        fail(prepared(titled(&folder.path().join("there/new/deep/"), "boot/disk.img"), NEW));
+        assert_eq!(fs::read_dir(folder.path().join("there")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn folders_that_were_made_stay_if_a_stranger_uses_them() {
+    let (folder, _) = folder();
+    let target = prepared(titled(&folder.path().join("new/deep/"), "boot/disk.img"), NEW);
+    fs::write(folder.path().join("new/deep/other"), OLD).unwrap();
+    drop(target);
+    assert_eq!(names(&folder), ["new"]);
+    let deep: Vec<_> =
+        fs::read_dir(folder.path().join("new/deep")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(deep, ["other"]);
+}
+
+#[test]
+fn a_title_that_cannot_be_entered_leaves_no_folders_either() {
+    let (folder, _) = folder();
+    fs::create_dir(folder.path().join("a")).unwrap();
+    fs::write(folder.path().join("a/b"), OLD).unwrap();
+    let title = format!("new/{}/disk.img", "x".repeat(255));
+    let mut target = titled(&folder.path().join("a"), &title);
+    target.place.folders.push("y".repeat(256));
+    target.prepare(&job(NEW)).unwrap_err();
+    assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_that_another_run_removes_again_is_made_anew() {
+    let (folder, _) = folder();
+    let first = prepared(titled(&folder.path().join("new/"), "disk.img"), NEW);
+    let mut second = titled(&folder.path().join("new"), "disk.img");
+    let witness = Witness::on_wait(move || drop(first));
+    second.place.missing = crate::target::place::Missing::Make;
+    assert!(matches!(second.prepare(&watched(NEW, LONG, &Cancel::new(), &witness)).unwrap(), Room::Empty));
+    second.pages().unwrap().write_at(NEW, 0).unwrap();
+    publish(second, NEW).unwrap();
+    assert_eq!(fs::read(folder.path().join("new/disk.img")).unwrap(), NEW);
+}
+
+#[test]
 fn a_folder_that_went_away_is_named() {
     let (folder, path) = folder();
     let mut target = target(&path);
