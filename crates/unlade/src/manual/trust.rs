@@ -80,9 +80,9 @@
 //! the client certificate and all headers but `Accept`, `Accept-Encoding`, `Range`,
 //! `If-Range` and `User-Agent` stay behind, unless the target is a host that the user
 //! trusts ([`Config::trusted_hosts`](crate::config::Config::trusted_hosts), whole names,
-//! https only). A 401 there is answered without a login, for the same scope. A way that
-//! leads back to the registry is not the registry's own any more, and gets no login: who
-//! led there chose the place.
+//! https only) and nobody but the registry and such hosts led there. A 401 there is
+//! answered without a login, for the same scope. A way that leads back to the registry is
+//! not the registry's own any more, and gets no login: who led there chose the place.
 //!
 //! # Where servers may lead
 //!
@@ -114,8 +114,7 @@
 //! Servers are verified against the system's authorities and against those that the user
 //! gives. `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in for the system's; where it has none
 //! and neither is set, Mozilla's list, which is built in, does. A server whose certificate is byte for byte one
-//! that the user gave is accepted although it is its own authority, with name and dates
-//! still checked. TLS 1.2 is the oldest version, 1.3 if so set.
+//! that the user gave is accepted whoever signed it, with name and dates still checked. TLS 1.2 is the oldest version, 1.3 if so set.
 //!
 //! Plain http is spoken where it was asked for, and to loopback unless the settings speak
 //! of TLS: a certificate, an authority, or no verification.
