@@ -40,6 +40,7 @@ pub(super) struct Partial {
     path: PathBuf,
     file: Arc<File>,
     found: Stat,
+    hold: Hold,
     care: Care,
 }
 
@@ -80,7 +81,7 @@ impl Partial {
         if patience.lock(&file, &path)? == Hold::Unknowable {
             if origin == Origin::Made {
                 // Someone who can lock it, on another machine, may have opened it already: it is not used here.
-                drop(Self::new(directory, name, file)?);
+                drop(Self::new(directory, name, file, Hold::Unknowable)?);
             }
             return Self::alone(directory, target).map(Some);
         }
@@ -92,7 +93,7 @@ impl Partial {
         if let Some(objection) = objection(&found, origin) {
             return Err(refused(&path, &objection));
         }
-        Self::new(directory, name, file).map(Some)
+        Self::new(directory, name, file, Hold::Locked).map(Some)
     }
 
     /// Makes a partial that no other process has a reason to open.
@@ -103,7 +104,7 @@ impl Partial {
         for _ in 0..MAX_NAMES {
             let name = marked_name(target, &format!("{:0width$x}", fastrand::u64(..), width = MARK_DIGITS), limit);
             match make(directory, &name) {
-                Ok(file) => return Self::new(directory, name, file),
+                Ok(file) => return Self::new(directory, name, file, Hold::Unknowable),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(unmade(directory, error)),
             }
@@ -111,16 +112,21 @@ impl Partial {
         Err(unmade(directory, Errno::EXIST))
     }
 
-    fn new(directory: &Arc<Directory>, name: OsString, file: File) -> Result<Self> {
+    fn new(directory: &Arc<Directory>, name: OsString, file: File, hold: Hold) -> Result<Self> {
         let path = directory.join(&name);
         let found = fstat(&file).map_err(|error| unusable(&path, error))?;
         let directory = Arc::clone(directory);
-        Ok(Self { directory, name, path, file: Arc::new(file), found, care: Care::Remove })
+        Ok(Self { directory, name, path, file: Arc::new(file), found, hold, care: Care::Remove })
     }
 
     /// Returns the open file, which holds the lock.
     pub(super) fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    /// Says whether its lock keeps others off the target.
+    pub(super) fn hold(&self) -> Hold {
+        self.hold
     }
 
     /// Returns the folder that it is in.

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::directory::length;
 use super::file::Durability;
+use super::lock::Hold;
 use super::partial::Partial;
 use super::place::Replace;
 use super::room::set_length;
@@ -101,7 +102,8 @@ impl Publication<'_> {
 
     /// Does what is left once the file is visible.
     fn confirm(&self, partial: &Partial, mode: Mode) -> Result<()> {
-        if !partial.is_at(self.name)? {
+        // Without locks, another run may publish its own, as good a one, at any moment.
+        if partial.hold() == Hold::Locked && !partial.is_at(self.name)? {
             let message = format!("another program replaced {} while it was published", self.path.display());
             return Err(Error::new(ErrorKind::Io, message));
         }
@@ -199,7 +201,7 @@ mod tests {
 
     use super::super::Job;
     use super::super::directory::Directory;
-    use super::super::lock::{Patience, ask_system};
+    use super::super::lock::{Ask, Patience, ask_system};
     use super::super::place::{Place, resolve};
     use super::*;
     use crate::cancel::Cancel;
@@ -209,10 +211,14 @@ mod tests {
     use crate::verify::digest_of;
 
     fn open(place: &Place) -> Partial {
+        open_by(place, ask_system)
+    }
+
+    fn open_by(place: &Place, ask: Ask) -> Partial {
         let content = Content { digest: digest_of(Algorithm::Sha256, b""), size: None };
         let job = Job::new(content, Duration::ZERO, Cancel::new(), Arc::new(Blind));
         let directory = Arc::new(Directory::open(place, Durability::NoSync).unwrap());
-        let mut patience = Patience::new(&job, place.path(), ask_system);
+        let mut patience = Patience::new(&job, place.path(), ask);
         Partial::open(&directory, &place.name, &mut patience).unwrap().unwrap()
     }
 
@@ -248,6 +254,25 @@ mod tests {
             publication.publish(partial, Some(0)).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, wanted);
         }
+    }
+
+    #[test]
+    fn without_locks_two_may_publish_at_the_same_moment() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("disk.img");
+        let place = resolve(&path, None).unwrap();
+        let publication =
+            Publication { name: &place.name, path: &path, replace: Replace::Always, durability: Durability::NoSync };
+        let mode = Mode::from_raw_mode(0o644);
+        let (first, second) = (open_by(&place, |_| Err(Errno::NOLCK)), open_by(&place, |_| Err(Errno::NOLCK)));
+        publication.rename(&first).unwrap();
+        publication.rename(&second).unwrap();
+        publication.confirm(&first, mode).unwrap();
+        publication.confirm(&second, mode).unwrap();
+        let locked = open(&place);
+        publication.rename(&locked).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(publication.confirm(&locked, mode).unwrap_err().kind(), ErrorKind::Io);
     }
 
     #[test]
