@@ -36,7 +36,7 @@ pub(crate) fn pull(reference: &str, folder: &Path) -> Run {
     unlade().args(["pull", reference, "-o"]).arg(folder.join("out.img"))
 }
 
-/// An artifact of one titled layer of some 300 KB, so of more than one buffer.
+/// An artifact of one titled layer of some 300 KB, so of many pieces.
 pub(crate) fn disk() -> Document {
     Image::titled("disk.raw", bytes(1, 300_000))
 }

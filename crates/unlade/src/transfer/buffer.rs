@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The size of a buffer: large enough that a thread is woken 4,000 times a GiB, small
+/// The size of a buffer: large enough that a thread is woken 2,000 times a GiB, small
 /// enough that a buffer that was just filled is still in the cache when it is hashed.
-pub(super) const SIZE: usize = 256 << 10;
+pub(super) const SIZE: usize = 512 << 10;
 
-/// So many buffers are on the way at most, 8 MiB in all: what a thread moves while it has a core for
+/// So many buffers are on the way at most, 12 MiB in all: what a thread moves while it has a core for
 /// itself. With fewer, threads that share two cores spend their time waking each other.
-const COUNT: usize = 32;
+const COUNT: usize = 24;
 
 /// Buffers of [`SIZE`] bytes, handed out and taken back.
 #[derive(Debug, Clone)]
