@@ -151,8 +151,9 @@ fn headlines(error: &Error) -> Vec<String> {
 /// Describes the error as the contract's JSON document.
 pub(crate) fn document(error: &Error, code: u8) -> Value {
     let context = error.context();
-    let chain = headlines(error);
-    let (message, causes) = chain.split_first().expect("a chain begins with the error itself");
+    let mut chain = headlines(error).into_iter();
+    let message = chain.next();
+    let causes: Vec<String> = chain.collect();
     let mut fields = json!({
         "kind": error.kind().to_string(),
         "message": message,
@@ -187,17 +188,21 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
     if let Some(advice) = &context.advice {
         return Some(advised(advice));
     }
-    Some(match error.kind() {
-        ErrorKind::Denied => "check that the login may read this repository; --pull-secret-file or --authfile give one",
-        ErrorKind::Locked => "wait longer with --lock-timeout",
-        ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
-        ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
-        ErrorKind::RateLimited => "come back later, or log in for a higher limit",
-        ErrorKind::Unauthorized => "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist",
-        ErrorKind::Unavailable => "check the network and the registry's name; --retries N tries longer",
-        _ => return None,
-    }
-    .to_owned())
+    Some(
+        match error.kind() {
+            ErrorKind::Denied => {
+                "check that the login may read this repository; --pull-secret-file or --authfile give one"
+            }
+            ErrorKind::Locked => "wait longer with --lock-timeout",
+            ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
+            ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
+            ErrorKind::RateLimited => "come back later, or log in for a higher limit",
+            ErrorKind::Unauthorized => return Some(advised(&Advice::LogIn)),
+            ErrorKind::Unavailable => "check the network and the registry's name; --retries N tries longer",
+            _ => return None,
+        }
+        .to_owned(),
+    )
 }
 
 fn advised(advice: &Advice) -> String {

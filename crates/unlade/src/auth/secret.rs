@@ -31,12 +31,11 @@ impl Secret {
 
 /// Replaces secrets in a text that came from outside: servers repeat what they were sent.
 pub(crate) fn blot(text: &str, secrets: &[Secret]) -> String {
-    let mut text = text.to_owned();
     // Shorter ones would blot out half of every text, and give themselves away by that.
-    for secret in secrets.iter().filter(|secret| secret.expose().len() >= MIN_BLOTTED) {
-        text = text.replace(secret.expose(), "***");
-    }
-    text
+    let mut secrets: Vec<&str> = secrets.iter().map(Secret::expose).filter(|text| text.len() >= MIN_BLOTTED).collect();
+    // The longest first: what is left of one that begins with another would tell the rest.
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 impl Hash for Secret {
@@ -48,5 +47,16 @@ impl Hash for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_secret_that_begins_with_another() {
+        let secrets = ["hunter", "hunter2!", "abc"].map(Secret::new);
+        assert_eq!(blot("hunter2! and hunter, abc", &secrets), "*** and ***, abc");
     }
 }

@@ -20,10 +20,10 @@ use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::safe_url::SafeUrl;
+use crate::transport::FailureKind;
 use crate::transport::address::Peril;
 use crate::transport::guard::{UrlRefusal, check, check_form};
 use crate::transport::redirect::same_origin;
-use crate::transport::{Failure, FailureKind};
 
 /// What a repository's requests carry, learnt from the registry's challenges.
 #[derive(Debug)]
@@ -218,7 +218,7 @@ impl Login {
     /// Asks for a token; a bare token that the realm does not take is shown to the registry as it is.
     async fn exchange(&self, key: &TokenKey, api: &Api, terms: Terms<'_>) -> Result<Token> {
         let outcome = token::exchange(key, api, terms).await;
-        let seen = outcome.as_ref().map_or_else(|error| error.context().status.is_some(), |_| true);
+        let seen = outcome.as_ref().map_or_else(token::was_reached, |_| true);
         if let Some(notice) = self.notice.get().filter(|_| seen && *key.credential != Credential::Anonymous) {
             api.registries.warn(notice.clone(), terms.observer);
         }
@@ -277,8 +277,7 @@ fn forbidden(realm: &Url, refusal: UrlRefusal) -> Error {
 
 /// Returns the private address at which a connection was given up.
 fn private_address(error: &Error) -> Option<IpAddr> {
-    let failure = error.source()?.downcast_ref::<Failure>()?;
-    match failure.kind() {
+    match token::failure_behind(error)?.kind() {
         FailureKind::ForbiddenAddress(address, Peril::Private) => Some(*address),
         _ => None,
     }

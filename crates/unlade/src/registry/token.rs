@@ -1,5 +1,7 @@
 //! Requests for tokens.
 
+use std::error::Error as _;
+
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
@@ -75,12 +77,32 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied) && error.context().status.is_some()
 }
 
+/// Says whether a token server may have seen what it would have been sent.
+pub(super) fn was_reached(error: &Error) -> bool {
+    let asked = error.context().attempts > 0;
+    asked && failure_behind(error).is_none_or(|failure| !is_unreceived(failure))
+}
+
+/// Returns the failed exchange that an error tells of.
+pub(super) fn failure_behind(error: &Error) -> Option<&Failure> {
+    error.source()?.downcast_ref()
+}
+
+/// Says whether a call cannot have been received: no connection came about.
+fn is_unreceived(failure: &Failure) -> bool {
+    use FailureKind::{
+        ConnectTimeout, ForbiddenAddress, PlainText, Refused, Tls, UnknownHost, Unreachable, Unresolved,
+    };
+    matches!(
+        failure.kind(),
+        ConnectTimeout | ForbiddenAddress(..) | PlainText | Refused | Tls(_) | UnknownHost | Unreachable | Unresolved
+    )
+}
+
 /// Says whether a failed call may be made again. A POST hands over a refresh token that may be good for one use
 /// alone: it is repeated only where it cannot have been received.
 fn repeatable(call: &TokenCall, failure: &Failure) -> Outcome {
-    use FailureKind::{ConnectTimeout, Refused, Unreachable, Unresolved};
-    let unreceived = matches!(failure.kind(), ConnectTimeout | Refused | Unreachable | Unresolved);
-    if call.form.is_none() || unreceived { broken(failure) } else { Outcome::Final }
+    if call.form.is_none() || is_unreceived(failure) { broken(failure) } else { Outcome::Final }
 }
 
 /// Says the same of a call that was answered: 429 and 503 mean that nothing was done.

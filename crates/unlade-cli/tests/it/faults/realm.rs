@@ -49,6 +49,14 @@ cases! {
         .lie_about(manifest(), registry_by_name)
         .succeeds(&["manifest", "token +Basic", "manifest +Bearer", "blob +Bearer"])
         .says(&["warning: the login for 127.0.0.1:", " was shown to localhost:"]);
+    // It has seen the login all the same.
+    over_tls_another_host_that_leads_away_is_warned_of => Case::new()
+        .tls()
+        .login(Login::Bearer)
+        .lie_about(manifest(), registry_by_name)
+        .lie_about(token(), to_elsewhere)
+        .fails("Denied", 4, &["manifest", "token +Basic"])
+        .says(&["warning: the login for 127.0.0.1:", " was shown to localhost:"]);
     over_tls_a_trusted_host_gets_a_password_without_a_word => Case::new()
         .tls()
         .login(Login::Bearer)
