@@ -242,7 +242,7 @@ impl Reading<'_> {
             return Ok(None);
         };
         let platform = Platform::read(value, self.allowance)?;
-        Ok(self.note(platform.ok_or(EntryError::Platform)))
+        Ok(self.note(platform))
     }
 
     fn annotations(&mut self, value: Option<&RawValue>) -> Result<Annotations, Excess> {

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::entry::EntryError;
 use super::json::{self, Allowance, Excess};
 
 /// The platform that an entry of an index names; what is missing is empty.
@@ -30,25 +31,34 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Reads a value; `None` if it is no object. A field that is no text is as if it were not there.
-    pub(super) fn read(value: &RawValue, allowance: &mut Allowance) -> Result<Option<Self>, Excess> {
-        let mut platform = Self::default();
+    /// Reads a value. A field that is no text is as if it were not there.
+    pub(super) fn read(value: &RawValue, allowance: &mut Allowance) -> Result<Result<Self, EntryError>, Excess> {
+        let mut fields =
+            [("architecture", None), ("os", None), ("os.features", None), ("os.version", None), ("variant", None)];
+        let mut repeated = None;
         let is_object = json::members(value, |key, value| {
-            let field = match key {
-                "architecture" => &mut platform.architecture,
-                "os" => &mut platform.os,
-                "os.version" => &mut platform.os_version,
-                "variant" => &mut platform.variant,
-                "os.features" => {
-                    platform.os_features = json::texts(value, allowance)?;
-                    return Ok(());
-                }
-                _ => return Ok(()),
-            };
-            *field = json::text(value).unwrap_or_default();
+            if let Some((name, slot)) = fields.iter_mut().find(|(name, _)| *name == key)
+                && slot.replace(value).is_some()
+            {
+                repeated = Some(*name);
+            }
             Ok(())
         })?;
-        Ok(is_object.then_some(platform))
+        let [architecture, os, os_features, os_version, variant] = fields.map(|(_, value)| value);
+        let text = |value: Option<&RawValue>| value.and_then(json::text).unwrap_or_default();
+        let platform = Self {
+            architecture: text(architecture),
+            os: text(os),
+            variant: text(variant),
+            os_version: text(os_version),
+            os_features: os_features.map_or_else(|| Ok(Vec::new()), |value| json::texts(value, allowance))?,
+        };
+        Ok(match repeated {
+            _ if !is_object => Err(EntryError::Platform),
+            // Readers differ in whether the first or the last one counts.
+            Some(key) => Err(EntryError::Repeated(key)),
+            None => Ok(platform),
+        })
     }
 
     /// Says whether this is the `unknown/unknown` of attestations.
@@ -195,7 +205,7 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> Option<Platform> {
+    fn read(text: &str) -> Result<Platform, EntryError> {
         Platform::read(json::document(text.as_bytes()).unwrap(), &mut Allowance::new()).unwrap()
     }
 
@@ -230,6 +240,14 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_stands_there_twice_is_no_platform() {
+        for field in ["architecture", "os", "os.features", "os.version", "variant"] {
+            let text = format!(r#"{{"{field}":"a","new":1,"new":2,"{field}":"b"}}"#);
+            assert_eq!(read(&text), Err(EntryError::Repeated(field)));
+        }
+    }
+
+    #[test]
     fn what_is_no_text_is_nothing() {
         for text in [
             r#"{"architecture":"amd64","os":null,"os.features":null}"#,
@@ -237,6 +255,6 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap().to_string(), "*/amd64", "{text}");
         }
-        assert_eq!(read("\"linux/amd64\""), None);
+        assert_eq!(read("\"linux/amd64\""), Err(EntryError::Platform));
     }
 }
