@@ -83,7 +83,7 @@ pub(crate) fn parse_form(text: &str) -> Vec<(String, String)> {
 }
 
 /// Replaces `%41` by `A`; what is not well-formed stays as it is.
-pub(crate) fn percent_decode(text: &str) -> String {
+pub fn percent_decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

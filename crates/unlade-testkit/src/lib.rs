@@ -35,6 +35,7 @@ pub use access::Access;
 pub use bearer::{Anonymous, Bearer, Lifetime, Realm};
 pub use client::{Client, Response};
 pub use fault::{Fault, RetryAfter};
+pub use http::percent_decode;
 pub use origin::{CanaryOrigin, Origin};
 pub use record::{ReceivedRequest, Recorder};
 pub use registry::{LyingRegistry, LyingRegistryBuilder};

@@ -4,10 +4,11 @@
 //!
 //! A secret goes only where its owner sent it. It never crosses to another origin on a
 //! server's word, and is never printed: secrets are a type without a text form
-//! ([`Secret`](crate::auth::Secret)), URLs are printed with the values of unknown query
-//! parameters as `***` ([`SafeUrl`](crate::spec::safe_url::SafeUrl)), headers that carry
-//! secrets are marked, and where a server repeats in its refusal what it was sent, that
-//! becomes `***` as well. A signed URL is a secret itself.
+//! ([`Secret`](crate::auth::Secret)), URLs are printed with unknown query parameters, and
+//! with parts of the path that name a value, as `***`
+//! ([`SafeUrl`](crate::spec::safe_url::SafeUrl)), headers that carry secrets are marked,
+//! and where a server repeats in its refusal what it was sent, that becomes `***` as well.
+//! A signed URL is a secret itself.
 //!
 //! # Which login
 //!
@@ -102,19 +103,20 @@
 //! certificate already proves the name, and there is nothing to steal.
 //!
 //! Which address the registry was reached at is what counts, so a name that stands for a
-//! private address is a private registry. The class is looked at twice: on a literal in the URL, in any spelling, and on what a
-//! name resolved to at the moment of connecting, so that a name which leads elsewhere a
-//! moment later gains nothing. An IPv4 address inside an IPv6 one (mapped, compatible,
-//! translated, NAT64, 6to4) counts as itself. Hosts that the user named are outside the
-//! guard, with one exception: a name of this machine that is spoken to in plain http only
-//! because it is one must lead to this machine.
+//! private address is a private registry. The class is looked at twice: on a literal in the
+//! URL, in any spelling, and on what a name resolved to at the moment of connecting, so
+//! that a name which leads elsewhere a moment later gains nothing. An IPv4 address inside
+//! an IPv6 one (mapped, compatible, translated, NAT64, 6to4) counts as itself. Hosts that
+//! the user named are outside the guard, with one exception: a name of this machine that
+//! is spoken to in plain http only because it is one must lead to this machine.
 //!
 //! # TLS
 //!
 //! Servers are verified against the system's authorities and against those that the user
 //! gives. `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in for the system's; where it has none
-//! and neither is set, Mozilla's list, which is built in, does. A server whose certificate is byte for byte one
-//! that the user gave is accepted whoever signed it, with name and dates still checked. TLS 1.2 is the oldest version, 1.3 if so set.
+//! and neither is set, Mozilla's list, which is built in, does. A server whose certificate
+//! is byte for byte one that the user gave is accepted whoever signed it, with name and
+//! dates still checked. TLS 1.2 is the oldest version, 1.3 if so set.
 //!
 //! Plain http is spoken where it was asked for, and to loopback unless the settings speak
 //! of TLS: a certificate, an authority, or no verification.

@@ -121,6 +121,10 @@ impl Sources {
         let file = file.iter().find(|file| file.is_file()).unwrap_or_else(|| panic!("{} is missing", place.display()));
         if test {
             self.files.insert(file.clone());
+            // Modules of a module for tests are for tests, too.
+            if place.is_dir() {
+                self.files.extend(crate::house::rust_files(place));
+            }
         } else {
             self.file(file, module);
         }

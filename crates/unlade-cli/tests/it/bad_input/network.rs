@@ -68,29 +68,19 @@ fn refused_port() -> Row {
 }
 
 fn ssh_server() -> Row {
-    Row::new("a port of SSH", lying(Fault::SshBanner)).says(
-        1,
-        "PeerMisbehaved",
-        "error: cannot read the manifest v1 of HOST/acme/disk\n  \
-             caused by: the answer is not HTTP\n  \
-             caused by: invalid HTTP version parsed\n\
-             hint: if this server speaks TLS, say so with --plain-http=false\n",
-    )
+    speaks_no_http("a port of SSH", Fault::SshBanner)
 }
 
 fn garbage() -> Row {
-    Row::new("a port that speaks no HTTP", lying(Fault::GarbageStatusLine)).says(
-        1,
-        "PeerMisbehaved",
-        "error: cannot read the manifest v1 of HOST/acme/disk\n  \
-             caused by: the answer is not HTTP\n  \
-             caused by: invalid HTTP version parsed\n\
-             hint: if this server speaks TLS, say so with --plain-http=false\n",
-    )
+    speaks_no_http("a port that speaks no HTTP", Fault::GarbageStatusLine)
 }
 
 fn http_of_the_nineties() -> Row {
-    Row::new("a port that speaks HTTP/0.9", lying(Fault::Http09)).says(
+    speaks_no_http("a port that speaks HTTP/0.9", Fault::Http09)
+}
+
+fn speaks_no_http(what: &'static str, fault: Fault) -> Row {
+    Row::new(what, lying(fault)).says(
         1,
         "PeerMisbehaved",
         "error: cannot read the manifest v1 of HOST/acme/disk\n  \

@@ -16,6 +16,15 @@ fn stalling(document: &Document) -> LyingRegistry {
     registry
 }
 
+/// A store that the first body comes from, and that stops in its middle: once it ends, the rest comes from the registry.
+fn stalling_store(registry: &LyingRegistry, document: &Document) -> Origin {
+    let store = Origin::start();
+    store.offer("/disk", document.payload().clone());
+    store.script(Matcher::new(Which::Any), Fault::StallBody { after: 200_000 });
+    registry.script(Matcher::new(Which::Blob), Fault::Redirect { status: 307, to: store.url("/disk") });
+    store
+}
+
 /// Waits until bytes of the body have come.
 #[track_caller]
 fn in_the_middle(running: &Running) {
@@ -76,11 +85,7 @@ fn people_are_told_that_the_unfinished_file_is_gone() {
 fn a_signal_that_is_ignored_stops_nothing() {
     let disk = disk();
     let registry = registry_of(&disk);
-    // The body stops, until the store ends and the rest comes from the registry.
-    let store = Origin::start();
-    store.offer("/disk", disk.payload().clone());
-    store.script(Matcher::new(Which::Any), Fault::StallBody { after: 200_000 });
-    registry.script(Matcher::new(Which::Blob), Fault::Redirect { status: 307, to: store.url("/disk") });
+    let store = stalling_store(&registry, &disk);
     let script = "trap '' HUP INT; exec $UNLADE pull \"$REF\" -o out.img --progress=json";
     let run = shell(script).env("REF", registry.reference("acme/disk:v1"));
     let running = run.start();
@@ -119,11 +124,7 @@ fn a_stream_is_stopped_and_judged_as_unfinished() {
 fn the_second_of_two_processes_waits_for_the_first_and_takes_its_file() {
     let disk = disk();
     let registry = registry_of(&disk);
-    // The first body comes from a store that stops, until the store ends and the rest comes from the registry.
-    let store = Origin::start();
-    store.offer("/disk", disk.payload().clone());
-    store.script(Matcher::new(Which::Any), Fault::StallBody { after: 200_000 });
-    registry.script(Matcher::new(Which::Blob), Fault::Redirect { status: 307, to: store.url("/disk") });
+    let store = stalling_store(&registry, &disk);
     let folder = folder();
     let run = || pull(&registry.reference("acme/disk:v1"), folder.path()).args(["--progress=json", "--json"]);
     let first = run().start();

@@ -8,6 +8,7 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 use unlade_testkit::content::digest;
+use unlade_testkit::percent_decode;
 use unlade_testkit::process::{Outcome, Run, files};
 use unlade_testkit::tls::Authority;
 
@@ -59,7 +60,7 @@ impl Secrets {
     /// Names the secrets that some bytes hold: as they are, in base64, percent-encoded, or as a list of numbers.
     pub(super) fn held_by(&self, bytes: &[u8]) -> Vec<&str> {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let places = [decoded(&text), decoded(&text.replace('+', " ")), text];
+        let places = [percent_decode(&text), percent_decode(&text.replace('+', " ")), text];
         let holds = |needle: &String| places.iter().any(|place| place.contains(needle));
         self.0.iter().filter(|(_, needles)| needles.iter().any(holds)).map(|(name, _)| name.as_str()).collect()
     }
@@ -106,26 +107,6 @@ fn encoded(engine: &GeneralPurpose, lead: usize, secret: &str) -> String {
     let text = engine.encode([vec![0; lead], secret.as_bytes().to_vec()].concat());
     let (start, end) = ((lead * 8).div_ceil(6), (lead + secret.len()) * 8 / 6);
     text[start..end].to_owned()
-}
-
-/// Replaces `%41` by `A`, wherever there is one.
-fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                out.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Files with secrets, in a folder that no run writes to.
