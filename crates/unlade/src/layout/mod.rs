@@ -25,7 +25,7 @@ pub use blob::{Blob, CHUNK};
 pub use desk::Desk;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Ask, Body, Catalog, EndpointId, Source, SourceExt as _};
+use crate::source::{Ask, Body, Catalog, EndpointId, ListOrigin, Referrers, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest, RawManifest};
@@ -249,12 +249,8 @@ impl Catalog for Layout {
         stream::once(tags).map_ok(|tags| stream::iter(tags).map(Ok)).try_flatten().boxed()
     }
 
-    fn referrers<'a>(
-        &'a self,
-        subject: &'a Digest,
-        artifact_type: Option<&'a str>,
-    ) -> BoxStream<'a, Result<Descriptor>> {
-        self.referrers_of(subject, artifact_type)
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers> {
+        Ok(Referrers::new(ListOrigin::Api, self.referrers_of(subject, artifact_type)))
     }
 }
 

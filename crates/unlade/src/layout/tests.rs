@@ -280,7 +280,7 @@ fn one_bad_entry_takes_no_layout_down() {
     for (name, expected) in [("strange", ErrorKind::Unsupported), ("broken", ErrorKind::Malformed)] {
         assert_eq!(resolve(&layout, &tag(name)).unwrap_err().kind(), expected, "{name}");
     }
-    assert_eq!(run(layout.referrers(&good, None).try_collect::<Vec<_>>()).unwrap(), []);
+    assert_eq!(run(layout.referrers_of(&good, None).try_collect::<Vec<_>>()).unwrap(), []);
     builder.entries.truncate(3);
     builder.write_index();
     assert_eq!(resolve(&layout, &Selector::Only).unwrap(), good);

@@ -1,5 +1,7 @@
 //! What some sources can do besides giving content.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -23,11 +25,42 @@ pub trait Catalog: Source {
     fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>>;
 
     /// Lists the manifests whose `subject` is the given one, of one artifact type if it is named.
-    fn referrers<'a>(
-        &'a self,
-        subject: &'a Digest,
-        artifact_type: Option<&'a str>,
-    ) -> BoxStream<'a, Result<Descriptor>>;
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers>;
+}
+
+/// What refers to a manifest, and how that is known.
+#[non_exhaustive]
+pub struct Referrers {
+    /// Where the list comes from.
+    pub origin: ListOrigin,
+    /// The referrers, in no order that means anything; pages are fetched as the stream is read. Ends after the first
+    /// error.
+    pub entries: BoxStream<'static, Result<Descriptor>>,
+}
+
+/// Where a list of referrers comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListOrigin {
+    /// From who knows what is stored: the referrers API of a registry, or the manifests of a layout.
+    /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
+    Api,
+    /// From an index that publishers keep under a tag made of the digest, where a registry has no such API.
+    /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema>
+    Tag,
+}
+
+impl Referrers {
+    /// Puts a list and its origin together.
+    pub fn new(origin: ListOrigin, entries: BoxStream<'static, Result<Descriptor>>) -> Self {
+        Self { origin, entries }
+    }
+}
+
+impl fmt::Debug for Referrers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Referrers").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 /// A source that content can be put into; what it takes in is verified first.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use super::{Ask, Body, Catalog, Document, EndpointId, Source, SourceExt as _, Store};
+use super::{Ask, Body, Catalog, Document, EndpointId, ListOrigin, Referrers, Source, SourceExt as _, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::{Algorithm, Digest};
@@ -104,11 +104,7 @@ impl Catalog for Memory {
         stream::iter(tags).boxed()
     }
 
-    fn referrers<'a>(
-        &'a self,
-        subject: &'a Digest,
-        artifact_type: Option<&'a str>,
-    ) -> BoxStream<'a, Result<Descriptor>> {
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers> {
         let contents = self.contents();
         let referrers: Vec<_> = contents
             .manifests
@@ -122,7 +118,7 @@ impl Catalog for Memory {
             })
             .map(Ok)
             .collect();
-        stream::iter(referrers).boxed()
+        Ok(Referrers::new(ListOrigin::Api, stream::iter(referrers).boxed()))
     }
 }
 

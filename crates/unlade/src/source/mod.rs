@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 pub use ask::{Ask, EndpointId};
 pub use body::{Body, Chunks, VerifyingBody};
-pub use catalog::{Catalog, Store};
+pub use catalog::{Catalog, ListOrigin, Referrers, Store};
 pub use document::Document;
 pub use ext::SourceExt;
 

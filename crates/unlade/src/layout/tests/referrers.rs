@@ -26,7 +26,7 @@ fn referrers_are_found_in_nested_indexes_and_filtered_by_type() {
         builder.name(digest, "", None);
     }
     let layout = builder.open();
-    let list = |kind| run(layout.referrers(&subject, kind).try_collect::<Vec<_>>()).unwrap();
+    let list = |kind| run(layout.referrers_of(&subject, kind).try_collect::<Vec<_>>()).unwrap();
     let digests = |kind| list(kind).into_iter().map(|found| found.digest).collect::<Vec<_>>();
     assert_eq!(digests(None), [sbom.clone(), signature.clone()]);
     assert_eq!(digests(Some("a/signature")), [signature]);
@@ -61,6 +61,6 @@ fn indexes_that_nest_without_end_are_refused() {
     }
     builder.name(&digest, OCI_INDEX, None);
     let layout = builder.open();
-    let error = run(layout.referrers(&absent(), None).try_collect::<Vec<_>>()).unwrap_err();
+    let error = run(layout.referrers_of(&absent(), None).try_collect::<Vec<_>>()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }

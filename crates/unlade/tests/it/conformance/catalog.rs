@@ -47,7 +47,7 @@ pub(crate) async fn each_tag_is_listed_once(catalog: Arc<dyn Catalog>, held: &Ho
 }
 
 async fn referrers(catalog: &dyn Catalog, subject: &Digest, artifact_type: Option<&str>) -> Vec<(Digest, String)> {
-    let found = catalog.referrers(subject, artifact_type);
+    let found = catalog.referrers(subject, artifact_type).await.unwrap().entries;
     let found =
         found.map_ok(|found| (found.digest, found.artifact_type.map_or_else(String::new, |kind| kind.to_string())));
     let mut found: Vec<_> = found.try_collect().await.unwrap();

@@ -1,0 +1,24 @@
+//! What the verbs take that print what is there as it is.
+
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, where marks would show")]
+
+use clap::Args;
+
+use super::Choice;
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// What to resolve: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
+    ///
+    /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
+    pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Blob {
+    /// The blob, by its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST
+    pub(crate) reference: String,
+}

@@ -1,0 +1,35 @@
+//! What `pull` takes.
+
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, where marks would show")]
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::Choice;
+
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// The artifact: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
+    ///
+    /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
+    pub(crate) reference: String,
+    /// A file, a folder, or - for stdout [default: the title that the publisher gave, in this folder]
+    ///
+    /// A folder, or a path that ends in /, takes the file under its title. A file that is there is
+    /// replaced only once the new one is verified. Bytes on stdout are verified at their end:
+    /// trust them once the exit code is 0.
+    #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) output: Option<PathBuf>,
+    /// Without -o, replace a file that is there and differs
+    #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
+    pub(crate) overwrite: bool,
+    /// Do not wait until the file would survive a power cut
+    #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
+    pub(crate) no_sync: bool,
+    // Last: its heading would hold for what follows.
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
