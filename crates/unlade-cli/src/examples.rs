@@ -46,8 +46,8 @@ pub(crate) const BLOB: &str = "\
 Bytes go out as they come, and are verified at the end: trust them once the exit code is 0.
 
 Examples:
-  unlade blob ghcr.io/acme/disk@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 > layer
-  unlade blob ocidir://layouts/disk@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 > layer";
+  unlade blob \"ghcr.io/acme/disk@$DIGEST\" > layer           DIGEST=sha256:… of the blob
+  unlade blob \"ocidir://layouts/disk@$DIGEST\" > layer";
 
 /// Below the options of `digest`.
 pub(crate) const DIGEST: &str = "\
@@ -69,6 +69,59 @@ Examples:
   unlade serve layouts                    a folder of layouts, each under its path below it
   unlade serve layouts --listen 127.0.0.1:0";
 
+/// Below the options of `completions`.
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  unlade completions bash > ~/.local/share/bash-completion/completions/unlade
+  unlade completions zsh > ~/.zfunc/_unlade                  a folder of zsh's $fpath
+  unlade completions fish > ~/.config/fish/completions/unlade.fish";
+
+/// Below the options of `man`.
+pub(crate) const MAN: &str = "\
+Examples:
+  unlade man | man -l -                                      the page of unlade itself
+  unlade man pull | man -l -
+  unlade man --all ~/.local/share/man/man1";
+
+/// What the manual pages say of the environment besides.
+pub(crate) const VARIABLES: &str = "\
+REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG, XDG_RUNTIME_DIR, XDG_CONFIG_HOME and HOME lead to logins, \
+SSL_CERT_FILE and SSL_CERT_DIR to certificate authorities. NO_COLOR keeps colours off a terminal.";
+
+/// Such a text, taken apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// The paragraphs.
+    pub(crate) notes: Vec<String>,
+    /// The codes, each with what it means.
+    pub(crate) exit_codes: Vec<(String, String)>,
+    /// The examples, line by line.
+    pub(crate) examples: Vec<String>,
+}
+
+impl Text {
+    /// Takes a text apart.
+    pub(crate) fn read(text: &str) -> Self {
+        let mut read = Self::default();
+        for block in text.split("\n\n") {
+            match block.split_once('\n') {
+                Some(("Examples:", lines)) => {
+                    read.examples.extend(lines.lines().map(|line| line.trim_start().to_owned()));
+                }
+                Some(("Exit codes:", lines)) => {
+                    let code = |line: &str| {
+                        let (code, meaning) = line.trim_start().split_once(' ')?;
+                        Some((code.to_owned(), meaning.trim_start().to_owned()))
+                    };
+                    read.exit_codes.extend(lines.lines().filter_map(code));
+                }
+                _ => read.notes.push(block.lines().collect::<Vec<_>>().join(" ")),
+            }
+        }
+        read
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -80,7 +133,7 @@ mod tests {
     fn words(line: &str) -> Vec<&str> {
         let line = line.trim_start();
         let command = line.split_once("   ").map_or(line, |(command, _)| command);
-        command.split(' ').take_while(|word| *word != ">").collect()
+        command.split(' ').take_while(|word| ![">", "|"].contains(word)).collect()
     }
 
     #[test]
@@ -92,6 +145,8 @@ mod tests {
             ("blob", BLOB, 2),
             ("digest", DIGEST, 3),
             ("serve", SERVE, 3),
+            ("completions", COMPLETIONS, 3),
+            ("man", MAN, 3),
         ] {
             let examples: Vec<_> = text.lines().filter(|line| line.starts_with("  unlade ")).map(words).collect();
             assert_eq!(examples.len(), count, "examples of {verb:?}");
@@ -100,5 +155,14 @@ mod tests {
                 assert!(Options::try_parse_from(&example).is_ok(), "{example:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_text_is_taken_apart() {
+        let text = Text::read(UNLADE);
+        assert_eq!((text.notes.len(), text.exit_codes.len(), text.examples.len()), (1, 11, 3));
+        assert_eq!(text.exit_codes[10], ("130".to_owned(), "interrupted".to_owned()));
+        assert!(text.notes[0].ends_with("lists are separated by commas."), "{:?}", text.notes);
+        assert_eq!(text.examples[1], "unlade digest ghcr.io/acme/disk:1.4");
     }
 }

@@ -13,6 +13,7 @@ use unlade::{Error, ErrorKind};
 
 use crate::options;
 use crate::output;
+use crate::paint::Paint;
 use crate::progress::{Display, Voice};
 
 /// How long the document of a failure may take: it fits any pipe that is not full already.
@@ -46,8 +47,9 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
     if wants_lines() {
         Display::new(options::Progress::Json, Voice::Errors).failed("", &message, &document);
     } else {
+        let text = rendered(error, Paint::on(&std::io::stderr()));
         // Where stderr is gone there is nobody left to tell; the exit code still says it.
-        drop(error.print());
+        drop(std::io::stderr().write_all(text.as_bytes()));
     }
     if wants_json() {
         courtesy(&document);
@@ -56,15 +58,31 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
 }
 
 fn help(error: &clap::Error) -> u8 {
-    let printed = output::open().and_then(|()| {
-        let printed = error.print().and_then(|()| std::io::stdout().flush());
-        printed.or_else(|error| match error.kind() {
-            // A reader that went away does not want the help any more.
-            std::io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(Error::io("cannot write to stdout", error)),
-        })
-    });
-    printed.map_or_else(|error| report(&error, false, &Display::new(options::Progress::None, Voice::Errors)), |()| 0)
+    let text = match error.kind() {
+        UsageKind::DisplayVersion if wants_json() => format!("{}\n", version()),
+        _ => rendered(error, Paint::on(&std::io::stdout())),
+    };
+    output::pages(&text)
+        .map_or_else(|error| report(&error, false, &Display::new(options::Progress::None, Voice::Errors)), |()| 0)
+}
+
+/// Spells out what the parser has to say.
+fn rendered(error: &clap::Error, paint: Paint) -> String {
+    match paint {
+        Paint::Coloured => error.render().ansi().to_string(),
+        Paint::Plain => error.render().to_string(),
+    }
+}
+
+/// Says in a document which version this is, and what it was built for.
+fn version() -> Value {
+    json!({
+        "name": "unlade",
+        "version": env!("CARGO_PKG_VERSION"),
+        "target": env!("UNLADE_TARGET"),
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+    })
 }
 
 /// Says whether a command line that cannot be read asks for documents.

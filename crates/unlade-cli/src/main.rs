@@ -6,6 +6,8 @@ mod failure;
 mod log;
 mod options;
 mod output;
+mod pages;
+mod paint;
 mod progress;
 mod session;
 mod units;
@@ -14,7 +16,7 @@ mod verbs;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::options::Options;
+use crate::options::{Options, Verb};
 use crate::progress::{Display, Voice};
 use crate::session::Session;
 
@@ -29,6 +31,10 @@ fn main() -> ExitCode {
 fn run(options: Options) -> u8 {
     let (json, voice) = (options.common.json, Voice::new(options.common.quiet));
     let display = Display::new(options.common.progress, voice);
+    if let Verb::About(about) = &options.verb {
+        let outcome = verbs::about(about, json, &display);
+        return outcome.map_or_else(|error| failure::report(&error, json, &display), |()| 0);
+    }
     let session = match Session::begin(&options.common, Arc::clone(&display)) {
         Ok(session) => session,
         Err(error) => return failure::report(&error, json, &display),

@@ -1,5 +1,6 @@
 //! The command line: the verbs. What each of them takes is a file below `options`.
 
+mod about;
 mod choice;
 mod common;
 mod content;
@@ -8,6 +9,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::about::{About, Completions, Man, Shell};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::common::{Common, Progress, Realm, SecretFormat, Tls};
 pub(crate) use self::content::{Blob, Resolve};
@@ -17,7 +19,14 @@ use crate::examples;
 
 /// Take disk images and other artifacts out of OCI registries
 #[derive(Debug, Parser)]
-#[command(name = "unlade", version, max_term_width = 100, after_help = examples::UNLADE)]
+#[command(
+    name = "unlade",
+    version,
+    max_term_width = 100,
+    after_help = examples::UNLADE,
+    subcommand_help_heading = "Verbs",
+    subcommand_value_name = "VERB"
+)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -43,6 +52,8 @@ pub(crate) enum Verb {
     /// Serve image layouts as a read-only registry
     #[command(after_help = examples::SERVE)]
     Serve(Serve),
+    #[command(flatten)]
+    About(About),
 }
 
 #[cfg(test)]
@@ -68,10 +79,31 @@ mod tests {
     fn the_short_help_fits_a_screen() {
         let mut command = command();
         command.build();
-        for verb in ["pull", "manifest", "blob", "digest", "serve"] {
-            let verb = command.find_subcommand_mut(verb).expect("the verb exists");
+        for verb in command.get_subcommands_mut() {
             let lines = verb.render_help().to_string().lines().count();
             assert!(lines <= 60, "{}: {lines} lines", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn the_short_help_is_a_part_of_the_long_one() {
+        let options = |text: String| {
+            let begins = |line: &str| line.trim_start().starts_with("--") || line.trim_start().starts_with('-');
+            let name = |line: &str| {
+                let word = line.split_whitespace().find(|word| word.starts_with("--"))?;
+                word.split(['[', '.']).next().map(str::to_owned)
+            };
+            text.lines().filter(|line| begins(line)).filter_map(name).collect::<std::collections::BTreeSet<_>>()
+        };
+        let mut command = command();
+        command.build();
+        for verb in command.get_subcommands_mut().filter(|verb| verb.get_name() != "help") {
+            let (short, long) = (verb.render_help().to_string(), verb.render_long_help().to_string());
+            assert!(long.contains("Examples:\n  unlade ") && short.contains("Examples:"), "{}", verb.get_name());
+            let (short, long) = (options(short), options(long));
+            assert!(short.is_subset(&long) && short.len() < long.len(), "{}: {short:?}", verb.get_name());
+            let all = verb.get_arguments().filter(|option| !option.is_hide_set()).filter_map(clap::Arg::get_long);
+            assert_eq!(long, all.map(|name| format!("--{name}")).collect(), "{}", verb.get_name());
         }
     }
 }

@@ -34,12 +34,27 @@ pub(crate) fn open() -> Result<()> {
 pub(crate) async fn bytes(bytes: impl Into<Bytes>) -> Result<()> {
     open()?;
     let bytes = bytes.into();
-    let write = move || {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&bytes).and_then(|()| stdout.flush())
-    };
+    let write = move || write(&bytes);
     let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-    written.map_err(|error| Error::io("cannot write to stdout", error))
+    written.map_err(unwritten)
+}
+
+/// Writes what people read: a reader that goes away has read enough.
+pub(crate) fn pages(text: &str) -> Result<()> {
+    open()?;
+    write(text.as_bytes()).or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(unwritten(error)),
+    })
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
+}
+
+fn unwritten(error: io::Error) -> Error {
+    Error::io("cannot write to stdout", error)
 }
 
 /// Writes one line.

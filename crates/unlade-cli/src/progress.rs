@@ -18,6 +18,7 @@ use unlade::transfer::Progress;
 use self::bar::Bar;
 use self::lines::Lines;
 use crate::options;
+use crate::paint::Paint;
 
 /// How often a bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -26,6 +27,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Display {
     form: Form,
     voice: Voice,
+    paint: Paint,
     counters: Arc<Progress>,
     streams: AtomicBool,
 }
@@ -65,7 +67,8 @@ impl Display {
             options::Progress::Auto if std::io::stderr().is_terminal() => bar(),
             options::Progress::Auto => Form::Notes,
         };
-        Arc::new(Self { form, voice, counters, streams: AtomicBool::new(false) })
+        let paint = Paint::on(&std::io::stderr());
+        Arc::new(Self { form, voice, paint, counters, streams: AtomicBool::new(false) })
     }
 
     /// Returns the counters that a download is to use.
@@ -126,7 +129,7 @@ impl Display {
         match &self.form {
             Form::Lines(_) => lines::line(&json!({ "event": "failed", "reason": reason, "error": document["error"] })),
             // Without a reader of stderr there is nobody to tell; the exit code still says it.
-            _ => drop(std::io::stderr().write_all(text.as_bytes())),
+            _ => drop(std::io::stderr().write_all(self.paint.labels(text).as_bytes())),
         }
     }
 
@@ -144,7 +147,7 @@ impl Display {
 
     fn note(&self, text: &str) {
         if self.voice == Voice::All {
-            self.show(&sanitise(text));
+            self.show(&self.paint.labels(&sanitise(text)));
         }
     }
 

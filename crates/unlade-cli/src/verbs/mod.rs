@@ -1,11 +1,13 @@
 //! The verbs, one a file.
 
+mod about;
 mod blob;
 mod digest;
 mod manifest;
 mod pull;
 mod serve;
 
+pub(crate) use self::about::run as about;
 use unlade::image::Selection;
 use unlade::spec::platform::PlatformSpec;
 use unlade::spec::reference::Reference;
@@ -17,6 +19,7 @@ use crate::session::{Patience, Session};
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
     match verb {
+        Verb::About(about) => about::run(&about, session.json(), session.display()),
         Verb::Blob(options) => blob::run(&options, session).await,
         Verb::Digest(options) => digest::run(&options, session).await,
         Verb::Manifest(options) => manifest::run(&options, session).await,
@@ -29,7 +32,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
 pub(crate) fn patience(verb: &Verb) -> Patience {
     match verb {
         Verb::Serve(_) => Patience::Endless,
-        Verb::Blob(_) | Verb::Digest(_) | Verb::Manifest(_) | Verb::Pull(_) => Patience::Brief,
+        Verb::About(_) | Verb::Blob(_) | Verb::Digest(_) | Verb::Manifest(_) | Verb::Pull(_) => Patience::Brief,
     }
 }
 

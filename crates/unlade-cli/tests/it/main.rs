@@ -1,5 +1,6 @@
 //! The built command, end to end.
 
+mod about;
 mod bad_input;
 mod common;
 mod durability;
