@@ -244,6 +244,7 @@ fn advised(advice: &Advice) -> String {
         }
         Advice::Choose { by, .. } => format!("name one of them by its {by}"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
+        Advice::Decompress(command) => format!("decompress it first: {command}"),
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
         }

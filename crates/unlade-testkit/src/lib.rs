@@ -11,6 +11,7 @@
 
 mod access;
 mod answer;
+pub mod archive;
 mod bearer;
 mod client;
 pub mod content;

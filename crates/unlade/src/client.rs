@@ -68,18 +68,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a folder that is no layout.
+    /// [`ErrorKind::InvalidInput`] for a folder or a tar that is no layout.
     pub fn source(&self, reference: &Reference) -> Result<Arc<dyn Source>> {
         Ok(match reference.place() {
+            Place::Archive(path) => Arc::new(Layout::open_archive(path)?),
             Place::Layout(path) => Arc::new(Layout::open(path)?),
             Place::Registry(repository) => {
                 Arc::new(Remote::open(Arc::clone(&self.registries), repository.clone(), Arc::clone(&self.observer))?)
-            }
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("{reference} is a layout in a tar, which this version does not read"),
-                ));
             }
         })
     }

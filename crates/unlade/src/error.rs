@@ -154,6 +154,8 @@ pub enum Advice {
     },
     /// Check the credential, which came from this place.
     Credential(String),
+    /// Undo the compression first, with this command.
+    Decompress(String),
     /// Free room: this many bytes are needed beside the target.
     FreeSpace(u64),
     /// Give a login.

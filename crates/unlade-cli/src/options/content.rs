@@ -11,7 +11,8 @@ pub(crate) struct Resolve {
     /// What to resolve: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
     ///
     /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
-    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host. ocidir:// is an OCI
+    /// image layout in a folder, ocitar:// one in a tar.
     pub(crate) reference: String,
     #[command(flatten)]
     pub(crate) choice: Choice,
@@ -19,6 +20,6 @@ pub(crate) struct Resolve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Blob {
-    /// The blob, by its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST
+    /// The blob, by its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST, or ocitar:// alike
     pub(crate) reference: String,
 }

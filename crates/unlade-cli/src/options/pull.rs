@@ -14,7 +14,8 @@ pub(crate) struct Pull {
     /// The artifact: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
     ///
     /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
-    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host. ocidir:// is an OCI
+    /// image layout in a folder, ocitar:// one in a tar.
     pub(crate) reference: String,
     /// A file, a folder, or - for stdout [default: the title that the publisher gave, in this folder]
     ///

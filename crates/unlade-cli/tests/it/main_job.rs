@@ -1,5 +1,6 @@
 //! The main job: from a reference to a verified file.
 
+mod archives;
 mod choosing;
 mod credentials;
 mod documents;

@@ -2,6 +2,7 @@
 //!
 //! Each test starts its own servers, which end with it. A component that is missing fails the test, which names it.
 
+mod archives;
 mod docker;
 mod limits;
 mod logins;

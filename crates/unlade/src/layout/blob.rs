@@ -11,7 +11,8 @@ use futures_util::stream;
 use rustix::buffer::spare_capacity;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::folder::{Entry, Folder};
+use super::entry::{Entry, shorter};
+use super::files::Files;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Body, EndpointId};
 use crate::spec::digest::Digest;
@@ -25,28 +26,24 @@ pub const CHUNK: usize = 256 << 10;
 #[derive(Clone)]
 pub struct Blob {
     file: Arc<File>,
-    size: u64,
+    place: Range<u64>,
     name: Arc<str>,
     origin: EndpointId,
 }
 
 impl Blob {
-    pub(super) fn open(folder: &Folder, digest: &Digest) -> Result<Self> {
-        Ok(Self::of(folder.blob(digest)?, folder))
+    pub(super) fn open(files: &Files, digest: &Digest) -> Result<Self> {
+        Ok(Self::of(files.blob(digest)?, files))
     }
 
-    pub(super) fn of(entry: Entry, folder: &Folder) -> Self {
-        Self {
-            file: Arc::new(entry.file),
-            size: entry.size,
-            name: entry.name.into(),
-            origin: EndpointId::new(folder.name()),
-        }
+    pub(super) fn of(entry: Entry, files: &Files) -> Self {
+        let origin = EndpointId::new(files.name());
+        Self { file: entry.file, place: entry.place, name: entry.name.into(), origin }
     }
 
-    /// Returns the size of the file in bytes.
+    /// Returns its size in bytes.
     pub fn size(&self) -> u64 {
-        self.size
+        self.place.end - self.place.start
     }
 
     /// Streams a window, cut to the blob's size, in chunks of so many bytes.
@@ -58,28 +55,31 @@ impl Blob {
     ///
     /// In the stream: [`ErrorKind::Io`], also if the file became shorter meanwhile.
     pub fn stream(&self, window: Range<u64>, chunk: usize) -> Body {
-        let start = window.start.min(self.size);
-        let window = start..window.end.clamp(start, self.size);
+        let start = window.start.min(self.size());
+        let window = start..window.end.clamp(start, self.size());
         let reader = Reader {
             file: Arc::clone(&self.file),
+            base: self.place.start,
             name: Arc::clone(&self.name),
             left: window.clone(),
             chunk: chunk.max(1),
             ahead: None,
         };
         let chunks = stream::try_unfold(reader, Reader::advance).boxed();
-        Body::new(window, Some(self.size), self.origin.clone(), chunks)
+        Body::new(window, Some(self.size()), self.origin.clone(), chunks)
     }
 }
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blob").field("name", &self.name).field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("Blob").field("name", &self.name).field("size", &self.size()).finish_non_exhaustive()
     }
 }
 
 struct Reader {
     file: Arc<File>,
+    /// Where in the file the blob begins.
+    base: u64,
     name: Arc<str>,
     left: Range<u64>,
     chunk: usize,
@@ -104,20 +104,21 @@ impl Reader {
             return None;
         }
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(self.chunk);
-        let (file, name, offset) = (Arc::clone(&self.file), Arc::clone(&self.name), self.left.start);
-        Some(spawn_blocking(move || read_at(&file, &name, offset, length)))
+        let (file, name, base) = (Arc::clone(&self.file), Arc::clone(&self.name), self.base);
+        let offset = self.left.start;
+        Some(spawn_blocking(move || read_at(&file, &name, base, offset, length)))
     }
 }
 
-/// Reads at least one byte and at most `length`.
-fn read_at(file: &File, name: &str, offset: u64, length: usize) -> Result<Bytes> {
+/// Reads at least one byte and at most `length`, at an offset behind the base.
+fn read_at(file: &File, name: &str, base: u64, offset: u64, length: usize) -> Result<Bytes> {
     let mut bytes = Vec::with_capacity(length);
-    rustix::io::retry_on_intr(|| rustix::io::pread(file, spare_capacity(&mut bytes), offset))
+    rustix::io::retry_on_intr(|| rustix::io::pread(file, spare_capacity(&mut bytes), base + offset))
         .map_err(|errno| Error::io(format!("cannot read {name} at byte {offset}"), errno.into()))?;
     // A vector may have more room than was asked for.
     bytes.truncate(length);
     if bytes.is_empty() {
-        return Err(Error::new(ErrorKind::Io, format!("{name} became shorter while it was read: it ends at {offset}")));
+        return Err(shorter(name, offset));
     }
     Ok(bytes.into())
 }

@@ -9,7 +9,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::folder::Version;
+use super::entry::Version;
 use super::walk::Digests;
 use crate::error::{Error, ErrorKind, Result};
 

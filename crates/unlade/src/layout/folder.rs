@@ -1,54 +1,23 @@
 //! The folder of a layout, and files below it.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::entry::{Entry, Version};
+use super::files::not_a_layout;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::descriptor::Content;
 use crate::spec::digest::Digest;
-use crate::verify::{Ticket, Verifier};
-
-/// How much of a file is in memory while it is verified, in bytes.
-const BUFFER: usize = 64 << 10;
 
 /// The descriptor of a layout's folder. Nothing below it is reached through a link.
 pub(super) struct Folder {
     descriptor: OwnedFd,
     name: String,
-}
-
-/// A regular file of a layout.
-pub(super) struct Entry {
-    pub(super) file: File,
-    pub(super) size: u64,
-    /// What errors call it.
-    pub(super) name: String,
-    pub(super) version: Version,
-}
-
-/// What tells one content of a file from another, as well as the file system does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Version {
-    file: (u64, u64),
-    size: i64,
-    times: [(i64, i64); 2],
-}
-
-impl Version {
-    fn of(stat: &Stat) -> Self {
-        let nanoseconds = |value: u64| i64::try_from(value).unwrap_or(0);
-        Self {
-            file: (stat.st_dev, stat.st_ino),
-            size: stat.st_size,
-            times: [(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)), (stat.st_ctime, nanoseconds(stat.st_ctime_nsec))],
-        }
-    }
 }
 
 /// Opens the folder that the user named: the one path on which links are followed.
@@ -61,11 +30,6 @@ pub(super) fn open_root(path: &Path) -> Result<OwnedFd> {
         Errno::NOENT | Errno::NOTDIR => not_a_layout(&path.display().to_string()).caused_by(io::Error::from(errno)),
         _ => Error::io(format!("cannot open the folder {}", path.display()), errno.into()),
     })
-}
-
-/// Says that something is no layout at all.
-pub(super) fn not_a_layout(name: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("{name} is not an OCI image layout"))
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -88,13 +52,8 @@ impl Folder {
         entry(&self.descriptor, name, format!("{name} of {}", self.name))
     }
 
-    /// Opens the blob with a digest.
-    pub(super) fn blob(&self, digest: &Digest) -> Result<Entry> {
-        self.stored(digest)?
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{} has no blob {digest}", self.name)))
-    }
-
-    fn stored(&self, digest: &Digest) -> Result<Option<Entry>> {
+    /// Opens the blob with a digest, if it is there.
+    pub(super) fn blob(&self, digest: &Digest) -> Result<Option<Entry>> {
         let Some(blobs) = self.folder(&self.descriptor, "blobs")? else {
             return Ok(None);
         };
@@ -120,7 +79,8 @@ fn entry(parent: &OwnedFd, name: &str, what: String) -> Result<Option<Entry>> {
         return Err(Error::new(ErrorKind::Io, format!("{what} is not a regular file")));
     }
     let size = u64::try_from(stat.st_size).expect("a regular file has no negative size");
-    Ok(Some(Entry { file: File::from(descriptor), size, name: what, version: Version::of(&stat) }))
+    let (file, version) = (Arc::new(File::from(descriptor)), Version::of(&stat));
+    Ok(Some(Entry { file, place: 0..size, name: what, version }))
 }
 
 /// Opens a name in a folder without following it, should it be a link.
@@ -133,49 +93,5 @@ fn open(parent: &OwnedFd, name: &str, flags: OFlags, what: &str) -> Result<Optio
             Err(Error::new(ErrorKind::Io, format!("{what} is a link, which is not followed, or no folder at all")))
         }
         Err(errno) => Err(Error::io(format!("cannot open {what}"), errno.into())),
-    }
-}
-
-impl Entry {
-    /// Checks that the file is what a digest and perhaps a size promise, without keeping it in memory.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooLarge`] above the limit, in bytes; [`ErrorKind::Mismatch`] for other bytes.
-    pub(super) fn verify(&self, promised: &Content, limit: u64) -> Result<()> {
-        if self.size > limit {
-            return Err(self.too_large(limit));
-        }
-        let ticket = Ticket::new();
-        let mut verifier = Verifier::begin(promised, &ticket);
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match self.file.read_at(&mut buffer, verifier.seen()) {
-                Ok(0) => return verifier.settle()?.redeem(&ticket).map(drop),
-                Ok(read) => verifier.absorb(&buffer[..read])?,
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(Error::io(format!("cannot read {}", self.name), cause)),
-            }
-        }
-    }
-
-    fn too_large(&self, limit: u64) -> Error {
-        Error::new(ErrorKind::TooLarge, format!("{} is larger than {limit} bytes", self.name))
-    }
-
-    /// Reads a document whole.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooLarge`] above the limit, in bytes.
-    pub(super) fn read(self, limit: u64) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(usize::try_from(self.size.min(limit)).unwrap_or(0));
-        // The file may have grown since it was looked at: one byte more than allowed tells.
-        let read = (&self.file).take(limit.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|cause| Error::io(format!("cannot read {}", self.name), cause))?;
-        if bytes.len() as u64 > limit {
-            return Err(self.too_large(limit));
-        }
-        Ok(bytes)
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::folder::{self, Folder, not_a_layout};
+use super::entry;
+use super::files::{Files, not_a_layout};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::{Descriptor, REF_NAME};
 use crate::spec::digest::Digest;
@@ -23,35 +24,27 @@ struct Version {
     image_layout_version: String,
 }
 
-/// Checks that a folder says it is a layout of version 1.0.0.
-pub(super) fn check_version(folder: &Folder) -> Result<()> {
-    let Some(file) = folder.file("oci-layout")? else {
-        return Err(not_a_layout(folder.name()).caused_by("there is no file oci-layout in it"));
-    };
-    let version: Version = serde_json::from_slice(&file.read(MAX_VERSION)?)
-        .map_err(|cause| not_a_layout(folder.name()).caused_by(cause))?;
+/// Checks that a folder or an archive says it is a layout of version 1.0.0.
+pub(super) fn check_version(files: &Files) -> Result<()> {
+    let version: Version = serde_json::from_slice(&files.version()?.read(MAX_VERSION)?)
+        .map_err(|cause| not_a_layout(files.name()).caused_by(cause))?;
     if version.image_layout_version == "1.0.0" {
         Ok(())
     } else {
-        Err(not_a_layout(folder.name()).caused_by("oci-layout names another version than 1.0.0"))
+        Err(not_a_layout(files.name()).caused_by("oci-layout names another version than 1.0.0"))
     }
 }
 
 /// Reads `index.json` as it is now.
-pub(super) fn read(folder: &Folder, limit: u64) -> Result<Index> {
-    parse(open(folder)?, folder, limit)
-}
-
-/// Opens `index.json` as it is now.
-pub(super) fn open(folder: &Folder) -> Result<folder::Entry> {
-    folder.file("index.json")?.ok_or_else(|| not_a_layout(folder.name()).caused_by("there is no file index.json in it"))
+pub(super) fn read(files: &Files, limit: u64) -> Result<Index> {
+    parse(files.index()?, files, limit)
 }
 
 /// Reads an `index.json` that is open.
-pub(super) fn parse(file: folder::Entry, folder: &Folder, limit: u64) -> Result<Index> {
+pub(super) fn parse(file: entry::Entry, files: &Files, limit: u64) -> Result<Index> {
     // Real ones often lack a mediaType: the specification says what the file is.
     let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
-    let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", folder.name()));
+    let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", files.name()));
     match Manifest::parse(&raw).map_err(|cause| unusable().caused_by(cause))? {
         Manifest::Index(index) => Ok(*index),
         Manifest::Image(_) => Err(unusable().caused_by("it is not an index")),
@@ -130,12 +123,12 @@ fn last_part(entry: &Entry) -> Option<&str> {
 }
 
 /// Says that a selector fits several manifests.
-pub(super) fn ambiguous(folder: &Folder, selector: &Selector, entries: &[&Entry]) -> Error {
+pub(super) fn ambiguous(files: &Files, selector: &Selector, entries: &[&Entry]) -> Error {
     let count = match entries.len() {
         MAX_SHOWN => format!("{MAX_SHOWN} or more"),
         fewer => fewer.to_string(),
     };
-    Error::new(ErrorKind::Ambiguous, format!("{} has {count} manifests {selector}", folder.name())).advise(
+    Error::new(ErrorKind::Ambiguous, format!("{} has {count} manifests {selector}", files.name())).advise(
         Advice::Choose { by: "digest", candidates: entries.iter().filter_map(|entry| entry.digest()).collect() },
     )
 }

@@ -1,13 +1,17 @@
-//! OCI image layouts: a repository in a folder.
+//! OCI image layouts: a repository in a folder, or in a tar.
 //!
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
 //!
 //! A layout may come from anyone and may be rewritten while it is read. Below its
 //! folder no link is followed and nothing but regular files is read, so that no
 //! layout can name a file outside itself; `index.json` is read anew for each call.
+//! A tar is read where it is: only its headers are looked at when it is opened.
 
+mod archive;
 mod blob;
 mod desk;
+mod entry;
+mod files;
 mod folder;
 mod index;
 mod walk;
@@ -31,6 +35,8 @@ use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest, RawManifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
+use archive::Archive;
+use files::Files;
 use folder::Folder;
 use index::Choice;
 use walk::{Step, Walk};
@@ -38,13 +44,13 @@ use walk::{Step, Walk};
 /// The size of the largest document that is read, in bytes: what registries take as a manifest at most.
 pub const MAX_DOCUMENT: u64 = 4 << 20;
 
-/// An OCI image layout in a folder, for reading.
+/// An OCI image layout in a folder or in a tar, for reading.
 ///
-/// The folder is opened once: a layout that is renamed later is read on, one that
+/// Folder or tar is opened once: a layout that is renamed later is read on, one that
 /// takes its place is not seen. Clones share it.
 #[derive(Clone)]
 pub struct Layout {
-    folder: Arc<Folder>,
+    files: Arc<Files>,
     desk: Desk,
     max_document: u64,
 }
@@ -62,17 +68,28 @@ pub struct Stored {
 }
 
 impl Layout {
-    /// Opens the layout at a path, which may itself be a link; blocks for a moment.
+    /// Opens the layout in the folder at a path, which may itself be a link; blocks for a moment.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for what is no layout of version 1.0.0,
     /// [`ErrorKind::Malformed`] or [`ErrorKind::TooLarge`] for one whose `index.json` cannot be used.
     pub fn open(path: &Path) -> Result<Self> {
-        let layout = Self::from_folder(folder::open_root(path)?, path)?;
-        let this = layout.clone();
-        layout.desk.read_blocking(move || this.index().map(drop))?;
-        Ok(layout)
+        Self::from_folder(folder::open_root(path)?, path)?.with_an_index()
+    }
+
+    /// Opens the layout in the tar at a path, which may itself be a link; blocks while the headers are read.
+    ///
+    /// What else the tar holds is passed by: `docker save` writes more than a layout.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for what is no tar or holds no layout of version 1.0.0,
+    /// [`ErrorKind::Unsupported`] for one that is compressed, [`ErrorKind::Malformed`] for one that is truncated or
+    /// in which a file of the layout is a link or stands twice, and for an `index.json` that cannot be used;
+    /// [`ErrorKind::TooLarge`] for more than any real one holds.
+    pub fn open_archive(path: &Path) -> Result<Self> {
+        Self::of(Files::Archive(Archive::open(path)?))?.with_an_index()
     }
 
     /// Takes a folder that is open already as the layout that errors call `path`; blocks for a moment.
@@ -83,9 +100,19 @@ impl Layout {
     ///
     /// [`ErrorKind::InvalidInput`] for what is no layout of version 1.0.0.
     pub fn from_folder(folder: OwnedFd, path: &Path) -> Result<Self> {
-        let folder = Folder::new(folder, path);
-        index::check_version(&folder)?;
-        Ok(Self { folder: Arc::new(folder), desk: Desk::new(), max_document: MAX_DOCUMENT })
+        Self::of(Files::Folder(Folder::new(folder, path)))
+    }
+
+    fn of(files: Files) -> Result<Self> {
+        index::check_version(&files)?;
+        Ok(Self { files: Arc::new(files), desk: Desk::new(), max_document: MAX_DOCUMENT })
+    }
+
+    /// Fails unless the index can be used.
+    fn with_an_index(self) -> Result<Self> {
+        let this = self.clone();
+        self.desk.read_blocking(move || this.index().map(drop))?;
+        Ok(self)
     }
 
     /// Reads documents at a desk that others read at too, instead of one of its own.
@@ -110,7 +137,7 @@ impl Layout {
     /// file has its name.
     pub async fn blob(&self, digest: &Digest) -> Result<Blob> {
         let (layout, digest) = (self.clone(), digest.clone());
-        blob::blocking(move || Blob::open(&layout.folder, &digest)).await
+        blob::blocking(move || Blob::open(&layout.files, &digest)).await
     }
 
     /// Opens the manifest that a selector names, verified, without keeping it in memory.
@@ -153,12 +180,12 @@ impl Layout {
     }
 
     fn index(&self) -> Result<Index> {
-        index::read(&self.folder, self.max_document)
+        index::read(&self.files, self.max_document)
     }
 
     /// Reads a manifest by its digest; what the carrier declares comes before what the document says itself.
     fn document(&self, digest: &Digest, carrier: Option<&Descriptor>) -> Result<RawManifest> {
-        let bytes = self.folder.blob(digest)?.read(self.max_document)?;
+        let bytes = self.files.blob(digest)?.read(self.max_document)?;
         let declared =
             carrier.map(|carrier| carrier.media_type.clone()).filter(|declared| !declared.as_str().is_empty());
         let mut raw = RawManifest::new(declared, bytes);
@@ -182,7 +209,7 @@ impl Layout {
 
     fn find(&self, selector: &Selector) -> Result<Stored> {
         let (digest, carrier) = self.look_up(selector)?;
-        let entry = self.folder.blob(&digest)?;
+        let entry = self.files.blob(&digest)?;
         let promised = carrier.as_ref().map_or_else(|| Content { digest: digest.clone(), size: None }, Content::from);
         entry.verify(&promised, self.max_document)?;
         let declared = carrier.map(|carrier| carrier.media_type).filter(|declared| !declared.as_str().is_empty());
@@ -190,7 +217,7 @@ impl Layout {
             Some(declared) => Some(declared),
             None => self.document(&digest, None)?.media_type,
         };
-        Ok(Stored { blob: Blob::of(entry, &self.folder), digest, media_type })
+        Ok(Stored { blob: Blob::of(entry, &self.files), digest, media_type })
     }
 
     fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
@@ -199,7 +226,7 @@ impl Layout {
             Choice::One(entry) => Ok(entry.readable().map_err(|unreadable| {
                 Error::from(unreadable).making(format!("{self} has no usable manifest {selector}"))
             })?),
-            Choice::Several(entries) => Err(index::ambiguous(&self.folder, selector, &entries)),
+            Choice::Several(entries) => Err(index::ambiguous(&self.files, selector, &entries)),
         }
     }
 }
@@ -256,19 +283,19 @@ impl Catalog for Layout {
 
 impl From<&Layout> for EndpointId {
     fn from(layout: &Layout) -> Self {
-        Self::new(layout.folder.name())
+        Self::new(layout.files.name())
     }
 }
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.folder.name())
+        f.write_str(self.files.name())
     }
 }
 
 impl fmt::Debug for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Layout").field(&self.folder.name()).finish()
+        f.debug_tuple("Layout").field(&self.files.name()).finish()
     }
 }
 

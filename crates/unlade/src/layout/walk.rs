@@ -69,8 +69,8 @@ impl Walk {
 
     fn survey(&self) -> Result<Arc<Digests>> {
         let layout = &self.layout;
-        let index = index::open(&layout.folder)?;
-        layout.desk.survey(index.version, || survey(layout, &index::parse(index, &layout.folder, layout.max_document)?))
+        let index = layout.files.index()?;
+        layout.desk.survey(index.version, || survey(layout, &index::parse(index, &layout.files, layout.max_document)?))
     }
 }
 

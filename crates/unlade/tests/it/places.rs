@@ -7,6 +7,7 @@ use unlade::Client;
 use unlade::layout::Layout;
 use unlade::source::memory::Memory;
 use unlade::source::{Catalog, Source, Store};
+use unlade_testkit::archive::Tar;
 use unlade_testkit::{Access, Bearer, LyingRegistry, Origin, document};
 
 use crate::conformance::{self, Holdings, Place};
@@ -78,6 +79,30 @@ mod layout {
 
     conformance::source_suite!(folder());
     conformance::catalog_suite!(folder());
+}
+
+mod archive {
+    use super::*;
+
+    struct Archive(TempDir);
+
+    fn archive(prefix: &str) -> Archive {
+        let (folder, place) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        Holdings::sample().write_layout(folder.path());
+        std::fs::write(place.path().join("t.tar"), Tar::of_folder(folder.path(), prefix).finish()).unwrap();
+        Archive(place)
+    }
+
+    impl Place for Archive {
+        type Kind = dyn Catalog;
+
+        fn source(&self) -> Arc<dyn Catalog> {
+            Arc::new(Layout::open_archive(&self.0.path().join("t.tar")).unwrap())
+        }
+    }
+
+    conformance::source_suite!(archive(""));
+    conformance::catalog_suite!(archive("./"));
 }
 
 /// A repository of a registry, and the servers that stand behind it.
