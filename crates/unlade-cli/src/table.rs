@@ -1,0 +1,209 @@
+//! Tables on stdout: columns below each other, cut to the terminal where there is one.
+
+use std::io::IsTerminal as _;
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unlade::spec::text::sanitise;
+
+/// What stands between two columns.
+const GAP: &str = "  ";
+
+/// No column becomes narrower, if it is not narrow by itself: two characters, and the sign that there are more.
+const LEAST: usize = 3;
+
+/// The width of a terminal that does not tell its own.
+const USUAL: usize = 80;
+
+/// Rows of cells.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+/// How wide a table may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// So many columns: what is longer is cut.
+    Columns(usize),
+    /// As wide as its cells: for a pipe or a file, where a cut text would be a wrong one.
+    Endless,
+}
+
+impl Room {
+    /// Returns the room on stdout.
+    pub(crate) fn on_stdout() -> Self {
+        if !std::io::stdout().is_terminal() {
+            return Self::Endless;
+        }
+        let columns = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map_or(0, |size| size.ws_col);
+        Self::Columns(if columns == 0 { USUAL } else { columns.into() })
+    }
+}
+
+impl Table {
+    /// Makes a table whose columns have these names above them; none are written where there is none.
+    pub(crate) fn new(heads: &[&'static str]) -> Self {
+        Self { heads: heads.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row. Cells may hold text of a server: they are cleaned here.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.rows.push(cells.into_iter().map(|cell| sanitise(cell.as_ref()).trim().to_owned()).collect());
+    }
+
+    /// Writes the rows, each a line; a table without any is no text at all.
+    pub(crate) fn text(&self, room: Room) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut widths = self.widths();
+        if let Room::Columns(columns) = room {
+            widths = fit(&widths, columns);
+        }
+        let mut text = String::new();
+        let heads = Some(&self.heads).filter(|heads| !heads.is_empty());
+        if let Some(heads) = heads {
+            line(heads, &widths, &mut text);
+        }
+        for row in &self.rows {
+            line(row, &widths, &mut text);
+        }
+        text
+    }
+
+    /// Returns how wide each column is by itself.
+    fn widths(&self) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.heads.iter().map(|head| head.width()).collect();
+        for row in &self.rows {
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.width().max(*width);
+            }
+        }
+        widths
+    }
+}
+
+/// Takes room from the widest columns until all of them fit, or are as narrow as they may be.
+fn fit(widths: &[usize], columns: usize) -> Vec<usize> {
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    let mut room = columns.saturating_sub(gaps);
+    let mut order: Vec<usize> = (0..widths.len()).collect();
+    order.sort_by_key(|column| widths[*column]);
+    let mut fitted = widths.to_vec();
+    for (place, column) in order.into_iter().enumerate() {
+        // What the narrow ones leave, the wide ones share.
+        let share = room / (widths.len() - place);
+        fitted[column] = widths[column].min(share.max(LEAST));
+        room = room.saturating_sub(fitted[column]);
+    }
+    fitted
+}
+
+/// Writes one line, without spaces at its end.
+fn line(cells: &[impl AsRef<str>], widths: &[usize], text: &mut String) {
+    let mut padding = 0;
+    for (number, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        if number > 0 {
+            padding += GAP.len();
+        }
+        let cell = cut(cell.as_ref(), *width);
+        if !cell.is_empty() {
+            text.extend(std::iter::repeat_n(' ', padding));
+            text.push_str(&cell);
+            padding = 0;
+        }
+        padding += width.saturating_sub(cell.width());
+    }
+    text.push('\n');
+}
+
+/// Cuts a text to a number of columns; the last one says that there was more.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut width = 1;
+    for c in text.chars() {
+        width += c.width().unwrap_or(0);
+        if width > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    // Some sequences are wider than their characters.
+    while kept.width() >= columns.max(1) && kept.pop().is_some() {}
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["DIGEST", "TYPE", "SIZE"]);
+        table.row(["sha256:0123456789abcdef", "application/x-sbom", "1.0 KiB"]);
+        table.row(["sha256:fedcba", "", "5 B"]);
+        table
+    }
+
+    #[test]
+    fn in_a_pipe_nothing_is_cut() {
+        let expected = "\
+DIGEST                   TYPE                SIZE
+sha256:0123456789abcdef  application/x-sbom  1.0 KiB
+sha256:fedcba                                5 B
+";
+        assert_eq!(table().text(Room::Endless), expected);
+        assert_eq!(table().text(Room::Columns(52)), expected);
+        assert_eq!(Table::new(&["DIGEST"]).text(Room::Endless), "");
+    }
+
+    #[test]
+    fn the_widest_columns_give_way_on_a_terminal() {
+        let expected = "\
+DIGEST            TYPE              SIZE
+sha256:01234567…  application/x-s…  1.0 KiB
+sha256:fedcba                       5 B
+";
+        assert_eq!(table().text(Room::Columns(43)), expected);
+        let narrow = "\
+DIGEST  TYPE   SIZE
+sha25…  appl…  1.0 …
+sha25…         5 B
+";
+        assert_eq!(table().text(Room::Columns(20)), narrow);
+        assert_eq!(table().text(Room::Columns(0)).lines().nth(1), Some("sh…  ap…  1.…"));
+    }
+
+    #[test]
+    fn cells_are_cleaned_and_measured_as_they_are_seen() {
+        let mut table = Table::new(&[]);
+        table.row(["漢字", "a\u{1b}[2Jb\n\u{202e}"]);
+        table.row(["x", "y"]);
+        assert_eq!(table.text(Room::Endless), "漢字  a[2Jb\nx     y\n");
+        assert_eq!(cut("漢字", 3), "漢…");
+        assert_eq!(cut("漢字", 2), "…");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_the_terminal(
+            rows in proptest::collection::vec(proptest::collection::vec("[a-z漢é ]{0,40}", 1..5), 1..6),
+            columns in 20_usize..200,
+        ) {
+            let mut table = Table::new(&[]);
+            for row in rows {
+                table.row(row);
+            }
+            for line in table.text(Room::Columns(columns)).lines() {
+                prop_assert!(line.width() <= columns, "{line:?}");
+            }
+        }
+    }
+}
