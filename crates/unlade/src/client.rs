@@ -14,7 +14,7 @@ use crate::observe::{Blind, Event, Observer};
 use crate::registry::{Registries, Remote};
 use crate::retry::Policy;
 use crate::site::SystemRoots;
-use crate::source::{Document, Source, SourceExt as _};
+use crate::source::{Catalog, Document, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::manifest::Manifest;
 use crate::spec::reference::{Place, Reference, Selector};
@@ -70,6 +70,15 @@ impl Client {
     ///
     /// [`ErrorKind::InvalidInput`] for a folder or a tar that is no layout.
     pub fn source(&self, reference: &Reference) -> Result<Arc<dyn Source>> {
+        Ok(self.catalog(reference)?)
+    }
+
+    /// Opens the place that a reference names, to be asked for what it has; no request is made to a registry yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`source`](Self::source).
+    pub fn catalog(&self, reference: &Reference) -> Result<Arc<dyn Catalog>> {
         Ok(match reference.place() {
             Place::Archive(path) => Arc::new(Layout::open_archive(path)?),
             Place::Layout(path) => Arc::new(Layout::open(path)?),

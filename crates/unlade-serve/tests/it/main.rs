@@ -3,12 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests to us, but not to the lint")]
 
 mod client;
-#[expect(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "a repository of a registry is neither catalog nor store yet"
-)]
+#[expect(dead_code, unused_imports, unused_macros, reason = "a repository of a registry is no store yet")]
 #[path = "../../../unlade/tests/it/conformance/mod.rs"]
 mod conformance;
 mod place;

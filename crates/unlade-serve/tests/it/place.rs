@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use unlade::Client;
-use unlade::source::Source;
+use unlade::source::Catalog;
 
 use crate::conformance::{self, Holdings, Place};
 use crate::world::Registry;
@@ -23,12 +23,13 @@ fn served() -> Served {
 }
 
 impl Place for Served {
-    type Kind = dyn Source;
+    type Kind = dyn Catalog;
 
-    fn source(&self) -> Arc<dyn Source> {
+    fn source(&self) -> Arc<dyn Catalog> {
         let reference = format!("{}/acme/disk", self.registry.address).parse().unwrap();
-        Client::builder().build().unwrap().source(&reference).unwrap()
+        Client::builder().build().unwrap().catalog(&reference).unwrap()
     }
 }
 
 conformance::source_suite!(served());
+conformance::catalog_suite!(served());

@@ -6,29 +6,43 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::api::Api;
-use super::listing;
+use super::near;
 use super::request::{Request, Terms};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::digest::{Digest, DigestError};
 use crate::spec::manifest::RawManifest;
-use crate::spec::media_type::MANIFEST_ACCEPT;
+use crate::spec::media_type::{MANIFEST_ACCEPT, MediaType};
 use crate::spec::reference::Selector;
 use crate::verify;
 
-/// Reads a manifest: one request, and one for each redirect, challenge and retry.
+/// Reads a manifest: one request, and one for each redirect, challenge and retry. Of one that is not there, near tags
+/// are named.
 pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Result<RawManifest> {
+    match fetch(api, selector, terms).await {
+        Ok(raw) => Ok(raw),
+        Err(error) => Err(suggest(api, selector, error).await),
+    }
+}
+
+/// Reads a manifest that may be missing without anybody's having misspelt it.
+pub(super) async fn fetch(api: &Api, selector: &Selector, terms: Terms<'_>) -> Result<RawManifest> {
     let what = format!("read the manifest {selector} of {}", api.repository);
     let request = Request::new(format!("manifests/{selector}"), what).accepting(MANIFEST_ACCEPT);
-    let outcome = api.read(&request, api.registries.config.manifest_limit, terms).await;
-    let (reply, bytes) = match outcome {
-        Ok(read) => read,
-        Err(error) => return Err(suggest(api, selector, error).await),
-    };
-    let media_type = reply.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.parse().ok());
-    let raw = RawManifest::new(media_type, bytes);
+    let (reply, bytes) = api.read(&request, api.registries.config.manifest_limit, terms).await?;
+    let raw = RawManifest::new(media_type(&reply.answer.headers), bytes);
     judge(&reply.answer.headers, reply.answer.status.as_u16(), selector, &raw)
         .map_err(|error| reply.failed(&request, error))?;
     Ok(raw)
+}
+
+/// Returns the type that an answer is declared as; what is none is as if it were not there.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<MediaType> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()?.parse().ok()
+}
+
+/// Says whether an error means that the repository itself is not there.
+pub(super) fn lacks_repository(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.context().registry_errors.iter().any(|said| said.is("NAME_UNKNOWN"))
 }
 
 /// Says whether an answer is a document, and the one that its registry says it is.
@@ -91,10 +105,9 @@ fn declared_digest(headers: &HeaderMap) -> Result<Option<Digest>> {
 /// Names tags that are nearly the one that does not exist; best effort.
 async fn suggest(api: &Api, selector: &Selector, error: Error) -> Error {
     let Selector::Tag(tag) = selector else { return error };
-    if error.kind() != ErrorKind::NotFound || error.context().registry_errors.iter().any(|said| said.is("NAME_UNKNOWN"))
-    {
+    if error.kind() != ErrorKind::NotFound || lacks_repository(&error) {
         return error;
     }
-    let near = listing::near(api, tag.as_str()).await;
+    let near = near::names(api, tag.as_str()).await;
     if near.is_empty() { error } else { error.advise(Advice::Near(near)) }
 }

@@ -1,22 +1,27 @@
 //! Registries over HTTP.
 //!
 //! [`Registries`] is what all repositories of a client share; a [`Remote`] is one
-//! repository, and a [`Source`](crate::source::Source). Every request goes through the one loop in `api`,
+//! repository, and a [`Catalog`](crate::source::Catalog). Every request goes through the one loop in `api`,
 //! which obeys the pure functions in `journey` and [`retry`](crate::retry).
 
 mod api;
 mod blob;
 mod host;
 mod journey;
-mod listing;
+mod link;
 mod login;
 mod manifest;
+mod near;
+mod page;
 mod pause;
+mod referrers;
 mod refusal;
 mod remote;
 mod request;
 mod shared;
+mod tags;
 mod token;
+mod trail;
 mod travel;
 
 pub use remote::Remote;

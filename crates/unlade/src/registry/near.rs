@@ -1,13 +1,12 @@
-//! Tags of a repository, as far as they help to say what is wrong.
+//! Tags that are nearly the one that is missing.
 
 use std::time::Duration;
-
-use serde::Deserialize;
 
 use super::api::Api;
 use super::request::{Request, Terms};
 use crate::observe::Blind;
 use crate::retry::{Budget, Policy};
+use crate::spec::tag_list::TagList;
 use crate::spec::text::sanitise;
 
 /// So many tags are looked at, and so many bytes of them.
@@ -23,14 +22,8 @@ const MAX_TAG: usize = 128;
 /// So many tags are suggested.
 const MAX_NEAR: usize = 5;
 
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-}
-
 /// Returns tags that are nearly the one given: one page, one try, no error.
-pub(super) async fn near(api: &Api, wanted: &str) -> Vec<String> {
+pub(super) async fn names(api: &Api, wanted: &str) -> Vec<String> {
     let budget = Budget::new(Policy::default().with_retries(0), None);
     let terms = Terms { budget: &budget, observer: &Blind };
     let request = Request::new(format!("tags/list?n={MAX_TAGS}"), format!("list the tags of {}", api.repository));
@@ -38,23 +31,19 @@ pub(super) async fn near(api: &Api, wanted: &str) -> Vec<String> {
         return Vec::new();
     };
     // A page that cannot be read suggests nothing.
-    let Ok(page) = serde_json::from_slice::<Page>(&body) else {
-        return Vec::new();
-    };
-    nearest(wanted, page.tags.unwrap_or_default())
+    TagList::parse(&body).map_or_else(|_| Vec::new(), |tags| nearest(wanted, tags.iter()))
 }
 
 /// Returns the nearest of the names, the best first. Pure.
-fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
+fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = 1 + wanted.chars().count() / 3;
     let mut scored: Vec<(usize, String)> = names
-        .into_iter()
         .take(MAX_TAGS)
         .filter(|name| name.len() <= MAX_TAG)
         .filter_map(|name| {
-            let distance = strsim::levenshtein(wanted, &name);
-            let related = distance <= limit || name.starts_with(wanted) || wanted.starts_with(&name);
-            related.then(|| (distance, sanitise(&name).into_owned()))
+            let distance = strsim::levenshtein(wanted, name);
+            let related = distance <= limit || name.starts_with(wanted) || wanted.starts_with(name);
+            related.then(|| (distance, sanitise(name).into_owned()))
         })
         .collect();
     scored.sort();
@@ -115,9 +104,9 @@ mod tests {
 
     #[test]
     fn the_nearest_come_first() {
-        let names = ["1.4", "1.40", "1.5", "latest", "2024-01-01", "1.4-rc1"].map(str::to_owned).to_vec();
-        assert_eq!(nearest("1.4", names.clone()), ["1.4", "1.40", "1.5", "1.4-rc1"]);
-        assert_eq!(nearest("lastest", names.clone()), ["latest"]);
-        assert_eq!(nearest("unlike-anything", names), Vec::<String>::new());
+        let nearest = |wanted| nearest(wanted, ["1.4", "1.40", "1.5", "latest", "2024-01-01", "1.4-rc1"].into_iter());
+        assert_eq!(nearest("1.4"), ["1.4", "1.40", "1.5", "1.4-rc1"]);
+        assert_eq!(nearest("lastest"), ["latest"]);
+        assert_eq!(nearest("unlike-anything"), Vec::<String>::new());
     }
 }

@@ -1,26 +1,28 @@
-//! One repository of a registry, as a source.
+//! One repository of a registry, as a source and a catalog.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 
 use super::api::Api;
 use super::request::Terms;
 use super::shared::Registries;
-use super::{blob, manifest};
+use super::{blob, manifest, referrers, tags};
 use crate::error::Result;
 use crate::observe::Observer;
 use crate::retry::Budget;
-use crate::source::{Ask, Body, Source};
-use crate::spec::descriptor::Content;
+use crate::source::{Ask, Body, Catalog, Referrers, Source, SourceExt as _};
+use crate::spec::descriptor::{Content, Descriptor};
+use crate::spec::digest::Digest;
 use crate::spec::manifest::RawManifest;
 use crate::spec::reference::{Repository, Selector};
 
 /// A repository of a registry.
 #[derive(Debug)]
 pub struct Remote {
-    api: Api,
+    api: Arc<Api>,
     observer: Arc<dyn Observer>,
 }
 
@@ -31,7 +33,7 @@ impl Remote {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed auth file would have decided.
     pub fn open(registries: Arc<Registries>, repository: Repository, observer: Arc<dyn Observer>) -> Result<Self> {
-        Ok(Self { api: Api::new(registries, repository, observer.as_ref())?, observer })
+        Ok(Self { api: Arc::new(Api::new(registries, repository, observer.as_ref())?), observer })
     }
 }
 
@@ -45,6 +47,22 @@ impl Source for Remote {
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
         blob::open(&self.api, blob, &ask).await
+    }
+}
+
+#[async_trait]
+impl Catalog for Remote {
+    /// By the manifest itself: what a HEAD says of it could not be verified, and counts against limits all the same.
+    async fn resolve(&self, selector: &Selector) -> Result<Descriptor> {
+        Ok(self.manifest(selector).await?.descriptor())
+    }
+
+    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+        tags::list(&self.api, &self.observer, after)
+    }
+
+    async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers> {
+        referrers::list(&self.api, &self.observer, subject, artifact_type).await
     }
 }
 

@@ -16,4 +16,5 @@ pub mod media_type;
 pub mod platform;
 pub mod reference;
 pub mod safe_url;
+pub mod tag_list;
 pub mod text;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use unlade::Client;
 use unlade::layout::Layout;
 use unlade::source::memory::Memory;
-use unlade::source::{Catalog, Source, Store};
+use unlade::source::{Catalog, Store};
 use unlade_testkit::archive::Tar;
 use unlade_testkit::{Access, Bearer, LyingRegistry, Origin, document};
 
@@ -146,11 +146,11 @@ impl Remote {
 }
 
 impl Place for Remote {
-    type Kind = dyn Source;
+    type Kind = dyn Catalog;
 
-    fn source(&self) -> Arc<dyn Source> {
+    fn source(&self) -> Arc<dyn Catalog> {
         let reference = format!("{}/{REPOSITORY}", self.registry.host()).parse().unwrap();
-        Client::builder().build().unwrap().source(&reference).unwrap()
+        Client::builder().build().unwrap().catalog(&reference).unwrap()
     }
 }
 
@@ -158,10 +158,12 @@ mod registry {
     use super::*;
 
     conformance::source_suite!(Remote::plain());
+    conformance::catalog_suite!(Remote::plain());
 }
 
 mod registry_behind_a_token_server {
     use super::*;
 
     conformance::source_suite!(Remote::behind_a_token_server());
+    conformance::catalog_suite!(Remote::behind_a_token_server());
 }
