@@ -2,65 +2,39 @@
 //!
 //! Each runs on a free loopback port, with a folder of its own, and ends with the value that started it.
 
+mod distribution;
 mod docker_registry;
 mod files;
+mod missing;
 mod nginx;
 mod openssl;
+mod peers;
 mod push;
+mod referrers_registry;
 mod token_server;
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+pub use distribution::DistributionV3;
 pub use docker_registry::{DockerRegistry, htpasswd};
 pub use files::{RealFiles, real_files};
+pub use missing::{Missing, Supply, or_not_run};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;
+pub use peers::{Peer, Peers, Place};
 pub use push::{http_push, http_push_blob, skopeo, skopeo_copy, skopeo_push};
+pub use referrers_registry::ReferrersRegistry;
 pub use token_server::TokenServer;
 
-/// A program, or a package, that this machine has not.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Missing {
-    /// What was looked for.
-    pub wanted: String,
-    /// The Debian package that has it.
-    pub package: &'static str,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} is not installed (Debian package {})", self.wanted, self.package)
-    }
-}
-
-impl std::error::Error for Missing {}
-
-impl Missing {
-    /// Makes the error; where `CI` is `true`, panics instead: there, a test that quietly did not run is a lie.
-    #[track_caller]
-    fn report(wanted: &str, package: &'static str) -> Self {
-        let missing = Self { wanted: wanted.to_owned(), package };
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{missing}");
-        missing
-    }
-}
-
-/// Finds a program of a package.
-#[track_caller]
-fn program(name: &str, package: &'static str) -> Result<PathBuf, Missing> {
-    let folders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| Missing::report(name, package))
-}
+use missing::{built, program};
 
 /// A program that listens on a port, in a folder of its own.
 struct Daemon {
@@ -85,7 +59,6 @@ impl Daemon {
             let log = File::create(&log_path).expect("make the log of a program");
             let share = || Stdio::from(log.try_clone().expect("share the log of a program"));
             let child = command(folder.path(), address)
-                .env_clear()
                 .stdin(Stdio::null())
                 .stdout(share())
                 .stderr(share())
@@ -123,6 +96,13 @@ impl Drop for Daemon {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Begins a command that gets nothing from the environment of the tests: no proxies, no credentials, no settings.
+fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    command
 }
 
 fn free_address() -> SocketAddr {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Daemon, Missing, TokenServer, program};
+use super::{Daemon, Missing, TokenServer, bare, program};
 use crate::client::Client;
 
 /// A running `docker-registry` with an empty store.
@@ -96,6 +96,21 @@ impl DockerRegistry {
         self.daemon.folder.path().join("data/docker/registry/v2/blobs")
     }
 
+    /// Gives a manifest that the registry holds this many tags more, `build-0` and so on, as the registry itself would
+    /// write them: by HTTP, thousands take long.
+    #[track_caller]
+    pub fn tag_often(&self, repository: &str, digest: &str, count: usize) {
+        let store = self.daemon.folder.path().join("data/docker/registry/v2/repositories").join(repository);
+        for number in 0..count {
+            let tag = store.join(format!("_manifests/tags/build-{number}"));
+            let entry = tag.join("index").join(digest.replace(':', "/"));
+            for folder in [&tag.join("current"), &entry] {
+                let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join("link"), digest));
+                written.unwrap_or_else(|error| panic!("write {}: {error}", folder.display()));
+            }
+        }
+    }
+
     fn start(section: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
         let binary = program("docker-registry", "docker-registry")?;
         let daemon = Daemon::start("docker-registry", |folder, address| {
@@ -104,7 +119,7 @@ impl DockerRegistry {
             }
             let config = folder.join("config.yml");
             fs::write(&config, configuration(folder, address, section)).expect("write the configuration of a registry");
-            let mut command = Command::new(&binary);
+            let mut command = bare(&binary);
             command.arg("serve").arg(config);
             command
         });
@@ -125,7 +140,8 @@ pub fn htpasswd(user: &str, password: &str) -> Result<Vec<u8>, Missing> {
     Ok(output.stdout)
 }
 
-fn configuration(folder: &Path, address: SocketAddr, section: &str) -> String {
+/// Configures a distribution of any version, with sections of its own; `FOLDER` in them stands for the folder.
+pub(super) fn configuration(folder: &Path, address: SocketAddr, section: &str) -> String {
     let folder = folder.display().to_string();
     let section = section.replace("FOLDER", &folder);
     // Without a secret of its own the registry warns at each start; relative URLs keep uploads on the port that a

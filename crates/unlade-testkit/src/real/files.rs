@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Missing;
+use super::{Missing, Supply};
 
 /// Where real inputs are.
 #[derive(Clone, Debug)]
@@ -40,5 +40,5 @@ fn find(package: &'static str, end: &str) -> Result<PathBuf, Missing> {
     let listing = Command::new("dpkg").args(["-L", package]).output().map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&listing).into_owned();
     let found = text.lines().filter(|line| line.ends_with(end)).map(PathBuf::from).find(|path| path.is_file());
-    found.ok_or_else(|| Missing::report(end, package))
+    found.ok_or_else(|| Missing::report(end, Supply::Debian(package)))
 }

@@ -8,9 +8,8 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::{Daemon, DockerRegistry, Missing, program};
+use super::{Daemon, DockerRegistry, Missing, bare, program};
 use crate::client::Client;
 use crate::tls::Identity;
 
@@ -117,7 +116,7 @@ impl NginxBuilder {
         let daemon = Daemon::start("nginx", |folder, address| {
             let config = folder.join("nginx.conf");
             fs::write(&config, self.configuration(folder, address)).expect("write the configuration of nginx");
-            let mut command = Command::new(&binary);
+            let mut command = bare(&binary);
             command.arg("-p").arg(folder).arg("-c").arg(config).args(["-e", "stderr"]);
             command
         });

@@ -189,7 +189,59 @@ fn real_files_are_what_their_names_say() {
 }
 
 #[test]
+fn distribution_v3_takes_and_gives_documents() {
+    let Some(open) = or_not_run(DistributionV3::plain()) else { return };
+    let Some(locked) = or_not_run(DistributionV3::htpasswd("tester", "right")) else { return };
+    assert_eq!(locked.client().get("/v2/").unwrap().status, 401);
+    for client in [open.client(), locked.client().basic("tester", "right")] {
+        http_push(&client, "a/b", "v1", &image());
+        assert_eq!(client.get(&blob(&image())).unwrap().body, image().payload().as_ref());
+    }
+}
+
+#[test]
+fn the_referrers_registry_answers_the_api_and_closed_ranges_alone() {
+    let Some(registry) = or_not_run(ReferrersRegistry::start()) else { return };
+    let client = registry.client();
+    let signature = Image::new().artifact_type("a/signature").subject(&image()).layer("a/b", "signed").build();
+    http_push(&client, "a/b", "v1", &image());
+    http_push(&client, "a/b", "signature", &signature);
+    let listed = client.get(&format!("/v2/a/b/referrers/{}", image().digest())).unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.body).unwrap();
+    assert_eq!(listed["manifests"][0]["digest"], signature.digest());
+    for (range, status) in [("bytes=5-9", 206), ("bytes=5-", 416), ("bytes=-5", 416), ("bytes=5-999999", 416)] {
+        assert_eq!(client.clone().header("Range", range).get(&blob(&image())).unwrap().status, status, "{range}");
+    }
+}
+
+#[test]
+fn peers_give_what_was_pushed() {
+    let Some(peers) = or_not_run(Peers::installed()) else { return };
+    let registry = DockerRegistry::plain().unwrap();
+    let signature = Image::new().artifact_type("a/signature").subject(&image()).layer("a/b", "signed").build();
+    for (tag, document) in [("v1", &image()), ("v0", &signature)] {
+        http_push(&registry.client(), "a/b", tag, document);
+    }
+    let referrers = Index::new().entry(signature.clone()).build();
+    http_push(&registry.client(), "a/b", &image().digest().replace(':', "-"), &referrers);
+    let repository = format!("{}/a/b", registry.host());
+    let (tagged, held) =
+        (format!("{repository}:v1"), format!("{repository}@{}", blob(&image()).split('/').next_back().unwrap()));
+    for peer in peers.all() {
+        assert_eq!(peer.manifest(Place::Registry(&tagged)).unwrap(), image().bytes, "{peer}");
+        assert!(peer.digest(Place::Registry(&tagged)).is_none_or(|digest| digest == image().digest()), "{peer}");
+        assert!(peer.blob(Place::Registry(&held)).is_none_or(|held| held == *image().payload()), "{peer}");
+        let mut tags = peer.tags(&repository).unwrap();
+        tags.sort_unstable();
+        assert_eq!(tags[1..], ["v0", "v1"], "{peer}");
+        let referrers = peer.referrers(Place::Registry(&tagged));
+        assert!(referrers.is_none_or(|found| found[0]["digest"] == signature.digest() && found.len() == 1), "{peer}");
+    }
+}
+
+#[test]
 fn a_missing_program_is_named() {
-    let missing = Missing { wanted: "x".to_owned(), package: "y" };
-    assert_eq!(missing.to_string(), "x is not installed (Debian package y)");
+    let missing = |supply| Missing { wanted: "x".to_owned(), supply }.to_string();
+    assert_eq!(missing(Supply::Debian("y")), "x is not installed (Debian package y)");
+    assert_eq!(missing(Supply::Go), "x is not installed (tests/install-peers builds it, with Go)");
 }
