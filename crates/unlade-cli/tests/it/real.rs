@@ -6,6 +6,7 @@ mod archives;
 mod docker;
 mod limits;
 mod logins;
+mod peers;
 mod proxies;
 mod pulls;
 mod realms;

@@ -15,21 +15,29 @@ use super::{assert_is, assert_pulls, here, image, ipxe, kernel, memtest, read};
 use crate::common::{folder, unlade};
 
 /// `unlade serve` over a folder; it ends with this value.
-struct Served {
-    host: String,
-    _running: Running,
+pub(super) struct Served {
+    pub(super) host: String,
+    running: Running,
 }
 
-fn serve(folder: &std::path::Path) -> Served {
+pub(super) fn serve(folder: &std::path::Path) -> Served {
     let running = unlade().arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]).start();
     let line = running.stdout_line("listening on");
     let host = line.trim_end().strip_prefix("listening on http://").unwrap_or_else(|| panic!("it says {line:?}"));
-    Served { host: host.to_owned(), _running: running }
+    Served { host: host.to_owned(), running }
 }
 
 impl Served {
     fn client(&self) -> Client {
         Client::new(self.host.parse().expect("an address and a port"))
+    }
+
+    /// The most memory that it has held, in bytes, by the mark that the kernel keeps.
+    pub(super) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.running.id());
+        let status = fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {path}: {error}"));
+        let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        mark.and_then(|mark| mark.parse::<u64>().ok()).expect("the kernel keeps a mark, in kB") * 1024
     }
 }
 

@@ -1,0 +1,162 @@
+//! `unlade serve` over layouts that the peers wrote, read by all of them, one after the other and fifty at once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use tempfile::TempDir;
+use unlade_testkit::content::digest;
+use unlade_testkit::process::{Run, files};
+use unlade_testkit::real::{Peers, Place};
+
+use super::layouts::Writer;
+use super::site::{Site, beside, blobs, children, done};
+use super::{ask, assert_same_blob, assert_same_document};
+use crate::common::{folder, unlade};
+use crate::real::served::{Served, serve};
+
+/// Layouts of what oras and regctl pushed, in a folder for each peer that wrote them, and `unlade serve` over them.
+struct Harbour {
+    site: Site,
+    made: Vec<String>,
+    served: Served,
+    _layouts: TempDir,
+}
+
+impl Harbour {
+    fn open() -> Option<Self> {
+        let site = Site::docker_registry()?;
+        let made = [vec![site.by_oras()], site.by_regctl()].concat();
+        site.attach(&made[0]);
+        let layouts = folder();
+        for writer in Writer::ALL {
+            for reference in &made {
+                let (repository, _) = reference.rsplit_once(':').expect("the reference ends in a tag");
+                let name = repository.rsplit('/').next().expect("a repository has a name");
+                let layout = layouts.path().join(format!("{writer:?}").to_lowercase()).join(name);
+                fs::create_dir_all(layout.parent().expect("a layout is in a folder")).expect("make a folder");
+                writer.write(&site, reference, &layout);
+            }
+        }
+        let served = serve(layouts.path());
+        Some(Self { site, made, served, _layouts: layouts })
+    }
+
+    /// The repositories and tags, with what the registry has there.
+    fn places(&self) -> Vec<(String, String)> {
+        let named = |reference: &String, writer: Writer| {
+            let (_, name) = reference.rsplit_once("made/").expect("all is below made");
+            (format!("{}/{}/{name}", self.served.host, format!("{writer:?}").to_lowercase()), reference.clone())
+        };
+        Writer::ALL.into_iter().flat_map(|writer| self.made.iter().map(move |made| named(made, writer))).collect()
+    }
+}
+
+#[test]
+fn peers_agree_on_what_is_served() {
+    let Some(harbour) = Harbour::open() else { return };
+    let peers = harbour.site.peers.all();
+    let mut tags = BTreeMap::<String, Vec<String>>::new();
+    for (place, origin) in harbour.places() {
+        let tagged = assert_same_document(&peers, Place::Registry(&place));
+        assert!(tagged == ask("manifest", &origin, &[]).stdout, "{place} is not {origin}");
+        for digest in children(&tagged) {
+            assert_same_document(&peers, Place::Registry(&beside(&place, &digest)));
+        }
+        for digest in blobs(&tagged) {
+            let blob = assert_same_blob(&peers, Place::Registry(&beside(&place, &digest)));
+            assert_eq!(unlade_testkit::content::digest(&blob), digest);
+        }
+        let (repository, tag) = place.rsplit_once(':').expect("the reference ends in a tag");
+        tags.entry(repository.to_owned()).or_default().push(tag.to_owned());
+    }
+    for (repository, mut expected) in tags {
+        expected.sort();
+        for peer in &peers {
+            let mut found = peer.tags(&repository).expect("each peer lists tags");
+            found.retain(|tag| !tag.starts_with("sha256-"));
+            assert_eq!(found, expected, "{peer} on {repository}");
+        }
+    }
+}
+
+#[test]
+fn peers_find_the_referrers_that_are_served() {
+    let Some(harbour) = Harbour::open() else { return };
+    let (oras, regctl) = (&harbour.site.peers.oras, &harbour.site.peers.regctl);
+    // crane and skopeo leave referrers behind.
+    for writer in ["oras", "regctl"] {
+        let place = format!("{}/{writer}/oras:v1", harbour.served.host);
+        let sorted = |found: Option<Vec<serde_json::Value>>| {
+            let mut found = found.expect("oras and regctl list referrers");
+            found.sort_by_key(|descriptor| descriptor["digest"].to_string());
+            found
+        };
+        let theirs = sorted(oras.referrers(Place::Registry(&harbour.made[0])));
+        assert_eq!(theirs.len(), 2, "{theirs:#?}");
+        assert_eq!(sorted(oras.referrers(Place::Registry(&place))), theirs, "oras, in the layout of {writer}");
+        assert_eq!(sorted(regctl.referrers(Place::Registry(&place))), theirs, "regctl, in the layout of {writer}");
+    }
+}
+
+/// Runs a client that puts something into a folder, and gives its files.
+#[track_caller]
+fn fetched(run: impl FnOnce(&Path) -> Run) -> BTreeMap<String, Vec<u8>> {
+    let target = folder();
+    done(&run(target.path()));
+    let names = files(target.path());
+    names.into_iter().map(|name| (name.clone(), fs::read(target.path().join(name)).expect("read a file"))).collect()
+}
+
+/// What a client does, by its number: each kind of client in turn. Gives the bytes that came, by their digest.
+#[track_caller]
+fn visit(peers: &Peers, place: &str, layer: &str, number: usize) -> Vec<String> {
+    let held = beside(place, layer);
+    let host = place.split('/').next().expect("a place has a host");
+    let plain = format!("--host=reg={host},tls=disabled");
+    let got = match number % 6 {
+        0 => vec![peers.crane.blob(Place::Registry(&held)).expect("crane reads blobs")],
+        1 => vec![peers.regctl.blob(Place::Registry(&held)).expect("regctl reads blobs")],
+        2 => vec![ask("blob", &held, &[]).stdout],
+        3 => fetched(|target| peers.oras.run().args(["pull", "--plain-http", place, "-o"]).arg(target))
+            .into_values()
+            .collect(),
+        4 => fetched(|target| {
+            let run = peers.skopeo.run().args(["copy", "--src-tls-verify=false", &format!("docker://{place}")]);
+            run.arg(format!("dir:{}", target.join("image").display()))
+        })
+        .into_values()
+        .collect(),
+        _ => fetched(|target| {
+            let run = peers.regctl.run().args([&plain, "image", "copy", place]);
+            run.arg(format!("ocidir://{}:copied", target.join("layout").display()))
+        })
+        .into_values()
+        .collect(),
+    };
+    got.iter().map(|bytes| digest(bytes)).collect()
+}
+
+#[test]
+fn fifty_clients_at_once_all_get_the_right_bytes() {
+    let Some(harbour) = Harbour::open() else { return };
+    let place = format!("{}/oras/regctl:v1", harbour.served.host);
+    let layers: Vec<String> = blobs(&ask("manifest", &place, &[]).stdout).split_off(1);
+    thread::scope(|scope| {
+        let visits: Vec<_> = (0..50)
+            .map(|number| {
+                let (peers, place, layers) = (&harbour.site.peers, &place, &layers);
+                scope.spawn(move || visit(peers, place, &layers[0], number))
+            })
+            .collect();
+        for (number, visit) in visits.into_iter().enumerate() {
+            let got = visit.join().unwrap_or_else(|_| panic!("client {number} failed"));
+            // Three kinds ask for one layer, the others for all.
+            let wanted = if number % 6 < 3 { &layers[..1] } else { &layers[..] };
+            assert!(wanted.iter().all(|layer| got.contains(layer)), "client {number} got {got:?}");
+        }
+    });
+    assert!(harbour.served.peak_memory() < 64 << 20, "{} bytes", harbour.served.peak_memory());
+    unlade().args(["digest", &place]).run().assert_code(0);
+}
