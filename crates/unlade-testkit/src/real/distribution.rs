@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use super::docker_registry::configuration;
+use super::docker_registry::{configuration, tag_often};
 use super::{Daemon, Missing, bare, built, htpasswd};
 use crate::client::Client;
 
@@ -49,6 +49,13 @@ impl DistributionV3 {
     /// Makes a simple client of this registry.
     pub fn client(&self) -> Client {
         Client::new(self.address())
+    }
+
+    /// Gives a manifest that the registry holds this many tags more: see
+    /// [`DockerRegistry::tag_often`](super::DockerRegistry::tag_often).
+    #[track_caller]
+    pub fn tag_often(&self, repository: &str, digest: &str, count: usize) {
+        tag_often(self.daemon.folder.path(), repository, digest, count);
     }
 
     #[track_caller]

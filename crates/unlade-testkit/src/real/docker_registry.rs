@@ -100,15 +100,7 @@ impl DockerRegistry {
     /// write them: by HTTP, thousands take long.
     #[track_caller]
     pub fn tag_often(&self, repository: &str, digest: &str, count: usize) {
-        let store = self.daemon.folder.path().join("data/docker/registry/v2/repositories").join(repository);
-        for number in 0..count {
-            let tag = store.join(format!("_manifests/tags/build-{number}"));
-            let entry = tag.join("index").join(digest.replace(':', "/"));
-            for folder in [&tag.join("current"), &entry] {
-                let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join("link"), digest));
-                written.unwrap_or_else(|error| panic!("write {}: {error}", folder.display()));
-            }
-        }
+        tag_often(self.daemon.folder.path(), repository, digest, count);
     }
 
     fn start(section: &str, secret: Option<&[u8]>) -> Result<Self, Missing> {
@@ -138,6 +130,19 @@ pub fn htpasswd(user: &str, password: &str) -> Result<Vec<u8>, Missing> {
     let output = command.args(["-Bbn", user, password]).output().expect("run htpasswd");
     assert!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
     Ok(output.stdout)
+}
+
+/// Writes tags into the store of a distribution of any version, which is in a folder.
+#[track_caller]
+pub(super) fn tag_often(folder: &Path, repository: &str, digest: &str, count: usize) {
+    let tags = folder.join("data/docker/registry/v2/repositories").join(repository).join("_manifests/tags");
+    for number in 0..count {
+        let tag = tags.join(format!("build-{number}"));
+        for place in [tag.join("current"), tag.join("index").join(digest.replace(':', "/"))] {
+            let written = fs::create_dir_all(&place).and_then(|()| fs::write(place.join("link"), digest));
+            written.unwrap_or_else(|error| panic!("write {}: {error}", place.display()));
+        }
+    }
 }
 
 /// Configures a distribution of any version, with sections of its own; `FOLDER` in them stands for the folder.

@@ -34,6 +34,8 @@ pub struct Peers {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Place<'a> {
+    /// A tag or digest in a layout in a tar: `FILE:TAG` or `FILE@DIGEST`.
+    Archive(&'a str),
     /// A tag or digest in a layout in a folder: `FOLDER:TAG` or `FOLDER@DIGEST`.
     Layout(&'a str),
     /// A tag or digest at a registry: `HOST/REPOSITORY:TAG` or `HOST/REPOSITORY@DIGEST`.

@@ -7,6 +7,7 @@ mod documents;
 mod layouts;
 mod served;
 mod site;
+mod writer;
 
 use unlade_testkit::process::Outcome;
 use unlade_testkit::real::{Peer, Place};
@@ -25,6 +26,7 @@ fn ask(verb: &str, reference: &str, options: &[&str]) -> Outcome {
 /// Gives unlade's way to write what peers are asked about.
 fn spelled(place: Place<'_>) -> String {
     match place {
+        Place::Archive(place) => format!("ocitar://{place}"),
         Place::Layout(place) => format!("ocidir://{place}"),
         Place::Registry(place) => place.to_owned(),
         other => panic!("no way to write {other:?}"),

@@ -26,7 +26,8 @@ pub(super) fn words(name: Name, question: Question, place: Place<'_>) -> Option<
         (Name::Oras, Digest, _) => return None,
         (Name::Oras, question, place) => {
             let (option, place) = match place {
-                Place::Layout(place) => ("--oci-layout", place),
+                // It tells folders and tars apart by itself.
+                Place::Archive(place) | Place::Layout(place) => ("--oci-layout", place),
                 Place::Registry(place) => ("--plain-http", place),
             };
             let verb = match question {
@@ -39,12 +40,12 @@ pub(super) fn words(name: Name, question: Question, place: Place<'_>) -> Option<
             return Some(words.map(str::to_owned).collect());
         }
 
-        (Name::Regctl, question, place) => return Some(regctl(question, place)),
+        (Name::Regctl, question, place) => return regctl(question, place),
 
         // skopeo knows no digests in layouts.
-        (Name::Skopeo, Manifest, Place::Layout(place)) if !place.contains('@') => {
-            ("inspect --raw", format!("oci:{place}"))
-        }
+        (Name::Skopeo, _, Place::Archive(place) | Place::Layout(place)) if place.contains('@') => return None,
+        (Name::Skopeo, Manifest, Place::Archive(place)) => ("inspect --raw", format!("oci-archive:{place}")),
+        (Name::Skopeo, Manifest, Place::Layout(place)) => ("inspect --raw", format!("oci:{place}")),
         (Name::Skopeo, Manifest, Place::Registry(place)) => {
             ("inspect --raw --tls-verify=false", format!("docker://{place}"))
         }
@@ -56,8 +57,9 @@ pub(super) fn words(name: Name, question: Question, place: Place<'_>) -> Option<
 }
 
 /// regctl takes the digest of a blob apart from its repository, and is told of each host that speaks plain http.
-fn regctl(question: Question, place: Place<'_>) -> Vec<String> {
+fn regctl(question: Question, place: Place<'_>) -> Option<Vec<String>> {
     let (host, place) = match place {
+        Place::Archive(_) => return None,
         Place::Layout(place) => (None, format!("ocidir://{place}")),
         Place::Registry(place) => (place.split_once('/').map(|(host, _)| host), place.to_owned()),
     };
@@ -73,7 +75,7 @@ fn regctl(question: Question, place: Place<'_>) -> Vec<String> {
         (Question::Blob, Some((repository, digest))) => vec![repository.to_owned(), digest.to_owned()],
         _ => vec![place],
     };
-    option.into_iter().chain(verb.split(' ').map(str::to_owned)).chain(place).collect()
+    Some(option.into_iter().chain(verb.split(' ').map(str::to_owned)).chain(place).collect())
 }
 
 #[cfg(test)]
@@ -83,13 +85,16 @@ mod tests {
     #[test]
     fn each_program_is_asked_in_its_own_words() {
         let (registry, layout) = (Place::Registry("h:1/r:t"), Place::Layout("/f:t"));
+        let archive = Place::Archive("/a.tar:t");
         for (name, question, place, expected) in [
             (Name::Crane, Question::Manifest, registry, Some("manifest h:1/r:t")),
             (Name::Crane, Question::Manifest, layout, None),
             (Name::Crane, Question::Referrers, registry, None),
             (Name::Oras, Question::Manifest, registry, Some("manifest fetch --plain-http h:1/r:t")),
             (Name::Oras, Question::Manifest, layout, Some("manifest fetch --oci-layout /f:t")),
+            (Name::Oras, Question::Manifest, archive, Some("manifest fetch --oci-layout /a.tar:t")),
             (Name::Oras, Question::Digest, registry, None),
+            (Name::Regctl, Question::Digest, archive, None),
             (Name::Regctl, Question::Digest, registry, Some("--host=reg=h:1,tls=disabled image digest h:1/r:t")),
             (Name::Regctl, Question::Digest, layout, Some("image digest ocidir:///f:t")),
             (
@@ -99,6 +104,7 @@ mod tests {
                 Some("--host=reg=h:1,tls=disabled blob get h:1/r sha256:ab"),
             ),
             (Name::Skopeo, Question::Manifest, layout, Some("inspect --raw oci:/f:t")),
+            (Name::Skopeo, Question::Manifest, archive, Some("inspect --raw oci-archive:/a.tar:t")),
             (Name::Skopeo, Question::Manifest, Place::Layout("/f@sha256:ab"), None),
             (Name::Skopeo, Question::Blob, registry, None),
         ] {

@@ -1,86 +1,46 @@
-//! Layouts that the peers write, read by unlade and by each other.
+//! Layouts that the peers write, in folders and in tars, read by unlade and by each other.
 
-use std::path::Path;
+use unlade_testkit::content::digest;
+use unlade_testkit::real::Place;
 
-use unlade_testkit::real::{Peer, Place};
-
-use super::site::{Site, beside, blobs, children, done, suits_skopeo};
-use super::{ask, assert_same_blob, assert_same_document};
+use super::site::{Site, beside, blobs, children, name_and_tag};
+use super::writer::Writer;
+use super::{ask, assert_same_blob, assert_same_document, spelled};
 use crate::common::folder;
 
-/// What writes layouts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Writer {
-    Crane,
-    Oras,
-    Regctl,
-    Skopeo,
-}
-
-impl Writer {
-    pub(super) const ALL: [Self; 4] = [Self::Crane, Self::Oras, Self::Regctl, Self::Skopeo];
-
-    /// Copies a tag out of a registry into a layout, with all below it, unchanged.
-    ///
-    /// crane names it by the whole reference, the others by its tag.
-    pub(super) fn write(self, site: &Site, reference: &str, layout: &Path) {
-        let (_, tag) = reference.rsplit_once(':').expect("the reference ends in a tag");
-        let target = format!("{}:{tag}", layout.display());
-        let peers = &site.peers;
-        done(&match self {
-            Self::Crane => peers.crane.run().args(["pull", "--format=oci", "--annotate-ref", reference]).arg(layout),
-            Self::Oras => peers.oras.run().args([
-                "copy",
-                "--recursive",
-                "--from-plain-http",
-                "--to-oci-layout",
-                reference,
-                &target,
-            ]),
-            Self::Regctl => {
-                site.regctl().args(["image", "copy", "--referrers", reference, &format!("ocidir://{target}")])
-            }
-            Self::Skopeo => {
-                let run = peers.skopeo.run().args(["copy", "--all", "--preserve-digests", "--src-tls-verify=false"]);
-                run.args([format!("docker://{reference}"), format!("oci:{target}")])
-            }
-        });
-    }
-
-    /// The peers that find a document in its layouts: none finds what crane calls by the whole reference.
-    fn readers<'a>(self, site: &'a Site, document: &[u8]) -> Vec<&'a Peer> {
-        match self {
-            Self::Crane => Vec::new(),
-            _ if suits_skopeo(document) => site.peers.all().into(),
-            _ => vec![&site.peers.oras, &site.peers.regctl],
-        }
-    }
-}
-
+/// Lets a peer copy all that was pushed into layouts, and holds the peers to what unlade reads there, which must be what
+/// the registry has.
 #[track_caller]
 fn assert_agreed(writer: Writer) {
     let Some(site) = Site::docker_registry() else { return };
-    let made = site.by_all();
-    let layouts = folder();
-    for reference in &made {
-        let origin = ask("manifest", reference, &[]).stdout;
-        if writer == Writer::Skopeo && !suits_skopeo(&origin) {
+    let peers = site.peers.all();
+    let target = folder();
+    for reference in site.by_all() {
+        let origin = ask("manifest", &reference, &[]).stdout;
+        if !writer.copies(&origin) {
             continue;
         }
-        let (repository, tag) = reference.rsplit_once(':').expect("the reference ends in a tag");
-        let layout = layouts.path().join(repository.rsplit('/').next().expect("a repository has a name"));
-        writer.write(&site, reference, &layout);
+        let (name, tag) = name_and_tag(&reference);
+        let layout = target.path().join(name);
+        writer.write_folder(&site, &reference, &layout);
         let there = format!("{}:{tag}", layout.display());
         let readers = writer.readers(&site, &origin);
         let tagged = assert_same_document(&readers, Place::Layout(&there));
         assert!(tagged == origin, "{writer:?} changed {reference}");
-        for digest in children(&tagged) {
-            let child = assert_same_document(&readers, Place::Layout(&beside(&there, &digest)));
-            assert_eq!(unlade_testkit::content::digest(&child), digest);
+        for wanted in children(&tagged) {
+            let child = assert_same_document(&peers, Place::Layout(&beside(&there, &wanted)));
+            assert_eq!(digest(&child), wanted);
         }
-        for digest in blobs(&tagged) {
-            let blob = assert_same_blob(&[], Place::Layout(&beside(&there, &digest)));
-            assert!(blob == ask("blob", &beside(reference, &digest), &[]).stdout, "{writer:?} changed {digest}");
+        let archive = target.path().join(format!("{name}-{tag}.tar"));
+        writer.write_archive(&site, &reference, &archive);
+        let packed = format!("{}:{tag}", archive.display());
+        let archived = assert_same_document(&readers, Place::Archive(&packed));
+        assert!(archived == origin, "{writer:?} changed {reference} in a tar");
+        for wanted in blobs(&tagged) {
+            let [there, packed] = [&there, &packed].map(|place| beside(place, &wanted));
+            let blob = assert_same_blob(&peers, Place::Layout(&there));
+            assert!(blob == ask("blob", &spelled(Place::Archive(&packed)), &[]).stdout, "{wanted} in a tar");
+            assert_eq!(digest(&blob), wanted);
         }
     }
 }

@@ -10,8 +10,8 @@ use unlade_testkit::content::digest;
 use unlade_testkit::process::{Run, files};
 use unlade_testkit::real::{Peers, Place};
 
-use super::layouts::Writer;
-use super::site::{Site, beside, blobs, children, done};
+use super::site::{Site, beside, blobs, children, done, name_and_tag};
+use super::writer::Writer;
 use super::{ask, assert_same_blob, assert_same_document};
 use crate::common::{folder, unlade};
 use crate::real::served::{Served, serve};
@@ -32,11 +32,10 @@ impl Harbour {
         let layouts = folder();
         for writer in Writer::ALL {
             for reference in &made {
-                let (repository, _) = reference.rsplit_once(':').expect("the reference ends in a tag");
-                let name = repository.rsplit('/').next().expect("a repository has a name");
+                let (name, _) = name_and_tag(reference);
                 let layout = layouts.path().join(format!("{writer:?}").to_lowercase()).join(name);
                 fs::create_dir_all(layout.parent().expect("a layout is in a folder")).expect("make a folder");
-                writer.write(&site, reference, &layout);
+                writer.write_folder(&site, reference, &layout);
             }
         }
         let served = serve(layouts.path());

@@ -216,6 +216,12 @@ pub(super) fn suits_skopeo(document: &[u8]) -> bool {
     is_oci && entries.iter().all(|entry| entry["mediaType"] == OCI_MANIFEST)
 }
 
+/// The last part of a repository's path, and the tag, of a reference that ends in a tag.
+pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
+    let (repository, tag) = reference.rsplit_once(':').expect("the reference ends in a tag");
+    (repository.rsplit('/').next().expect("a path has a last part"), tag)
+}
+
 /// Gives the reference of a digest in the repository of another reference, which ends in a tag.
 pub(super) fn beside(reference: &str, digest: &str) -> String {
     let (repository, _) = reference.rsplit_once(':').expect("the reference ends in a tag");
