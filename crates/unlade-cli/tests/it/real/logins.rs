@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tempfile::TempDir;
 use unlade_testkit::document::{Document, Image};
-use unlade_testkit::real::{DockerRegistry, TokenServer, http_push};
+use unlade_testkit::real::{DistributionV3, DockerRegistry, TokenServer, http_push, or_not_run};
 
 use super::{assert_pulls, assert_pulls_with, assert_refuses, here, ipxe, write};
 use crate::common::folder;
@@ -248,4 +248,16 @@ fn a_token_server_on_another_host_sees_no_login_over_plain_http() {
     assert!(!words.contains("--trust-realm"), "{words}");
     assert_refuses(&reference, &["--pull-secret-file", &file, "--trust-realm=127.0.0.1"], "Denied", 4);
     assert!(!site.tokens().recorder().saw_text(PASSWORD));
+}
+
+#[test]
+fn distribution_v3_takes_a_password_as_its_forerunner_does() {
+    let Some(registry) = or_not_run(DistributionV3::htpasswd(USER, PASSWORD)) else { return };
+    http_push(&registry.client().basic(USER, PASSWORD), "site/disk", "v1", &document());
+    let (reference, keys) = (format!("{}/site/disk:v1", registry.host()), folder());
+    let secret = write(&keys, "right", pair(PASSWORD));
+    assert_pulls(&reference, &["--pull-secret-file", &secret], &ipxe());
+    let secret = write(&keys, "wrong", pair("wrong"));
+    assert_refuses(&reference, &["--pull-secret-file", &secret], "Unauthorized", 4);
+    assert_refuses(&reference, &[], "Unauthorized", 4);
 }
