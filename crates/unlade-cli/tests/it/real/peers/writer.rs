@@ -48,7 +48,7 @@ impl Writer {
             Self::Regctl => {
                 site.regctl().args(["image", "copy", "--referrers", reference, &format!("ocidir://{target}")])
             }
-            Self::Skopeo => self.skopeo(site, reference, &format!("oci:{target}")),
+            Self::Skopeo => skopeo(site, reference, &format!("oci:{target}")),
         });
     }
 
@@ -67,12 +67,12 @@ impl Writer {
             }
             Self::Oras => site.peers.oras.run().args(["backup", "--plain-http", reference, "--output"]).arg(archive),
             Self::Regctl => site.regctl().args(["image", "export", reference]).arg(archive),
-            Self::Skopeo => self.skopeo(site, reference, &format!("oci-archive:{}:{tag}", archive.display())),
+            Self::Skopeo => skopeo(site, reference, &format!("oci-archive:{}:{tag}", archive.display())),
         });
     }
+}
 
-    fn skopeo(self, site: &Site, reference: &str, target: &str) -> Run {
-        let run = site.peers.skopeo.run().args(["copy", "--all", "--preserve-digests", "--src-tls-verify=false"]);
-        run.args([&format!("docker://{reference}"), target])
-    }
+fn skopeo(site: &Site, reference: &str, target: &str) -> Run {
+    let run = site.peers.skopeo.run().args(["copy", "--all", "--preserve-digests", "--src-tls-verify=false"]);
+    run.args([&format!("docker://{reference}"), target])
 }
