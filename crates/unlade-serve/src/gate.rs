@@ -7,12 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::Listener;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -48,52 +42,17 @@ impl Gate {
     pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(limits.connections)), limits }
     }
-}
 
-/// What is buffered for one connection in each direction, in bytes: more than any request has for a head, and
-/// little enough for all connections together.
-const BUFFER: usize = 64 << 10;
-
-/// Lets connections in and answers their requests until `shutdown` ends, then waits for the answers under way.
-pub(crate) async fn open(mut gate: Gate, router: Router, shutdown: impl Future<Output = ()>) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(gate.limits.head).max_buf_size(BUFFER);
-    let service = TowerToHyperService::new(router);
-    let leaving = GracefulShutdown::new();
-    tokio::pin!(shutdown);
-    loop {
-        let (connection, _) = tokio::select! {
-            accepted = gate.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        let answered = leaving.watch(http.serve_connection(TokioIo::new(connection), service.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = answered.await {
-                tracing::debug!(%error, "a connection ended");
-            }
-        });
-    }
-    drop(gate);
-    leaving.shutdown().await;
-}
-
-impl Listener for Gate {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    /// Lets the next connection in, once there is a place for it.
+    pub(crate) async fn accept(&mut self) -> (Connection, SocketAddr) {
         let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         // Waits and tries again where the process has no descriptor left.
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
         let rest = self.limits.rest;
         (Connection { stream, rest, alarm: Box::pin(tokio::time::sleep(rest)), _place: place }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 
@@ -106,6 +65,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Waits for the first byte, which stays to be read; `None` if the client ends without any.
+    pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        let count = self.stream.peek(&mut byte).await?;
+        Ok((count > 0).then_some(byte[0]))
+    }
+
     fn watch<T>(&mut self, moved: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if moved.is_ready() {
             self.alarm.as_mut().reset(Instant::now() + self.rest);
@@ -158,13 +124,13 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncReadExt as _;
 
     use super::*;
 
     async fn gate(limits: Limits) -> (Gate, SocketAddr) {
         let gate = Gate::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits);
-        let address = gate.local_addr().unwrap();
+        let address = gate.listener.local_addr().unwrap();
         (gate, address)
     }
 
@@ -175,30 +141,6 @@ mod tests {
         let (mut connection, _) = gate.accept().await;
         let error = connection.read(&mut [0]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn a_head_that_trickles_is_cut_off() {
-        let limits = Limits { head: Duration::from_millis(50), ..Limits::default() };
-        let (gate, address) = gate(limits).await;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let served = tokio::spawn(open(gate, Router::new(), async { stopped.await.unwrap_or(()) }));
-        let (mut near, mut far) = TcpStream::connect(address).await.unwrap().into_split();
-        let trickle = async {
-            // One byte after another, for as long as they are taken.
-            while far.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let mut answer = Vec::new();
-        tokio::select! {
-            // It ends, by an end of the stream or a reset.
-            _ = near.read_to_end(&mut answer) => {}
-            () = trickle => {}
-            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("the connection is still open"),
-        }
-        stop.send(()).unwrap();
-        served.await.unwrap();
     }
 
     #[tokio::test]

@@ -12,16 +12,21 @@
 //! # }
 //! ```
 //!
+//! [`Server`] puts in front of that what a site needs: TLS ([`Tls`]), users and passwords ([`Logins`]), and a log of
+//! all requests ([`AccessLog`]); each can be left out. Without them it speaks plain HTTP to anybody: it then listens
+//! on loopback, or something else stands in front of it.
+//!
 //! Nothing outside the served folder can be reached: names obey the grammar of
 //! repositories, and below the folder no link is followed. Memory grows with the
 //! number of connections alone, which is bounded; a connection on which nothing
-//! moves is closed. There is neither authentication nor TLS: it listens on
-//! loopback, or something stands in front of it.
+//! moves is closed.
 
+mod access_log;
 mod blob;
 mod condition;
 mod gate;
 mod listing;
+mod logins;
 mod manifest;
 mod name;
 mod query;
@@ -29,7 +34,11 @@ mod range;
 mod referrers;
 mod refusal;
 mod route;
+mod server;
 mod shelf;
+mod tls;
+mod visit;
+mod wire;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -39,42 +48,41 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tokio::net::TcpListener;
 
+pub use access_log::AccessLog;
+pub use logins::Logins;
+pub use server::Server;
 pub use shelf::Shelf;
+pub use tls::Tls;
 
-use gate::{Gate, Limits};
 use refusal::Refusal;
 use route::Route;
 
-/// Answers requests on a listener until `shutdown` ends, then finishes the answers that are under way.
-///
-/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte moves
-/// for a minute is closed, and so is one whose next request is not complete within half a minute. Needs a runtime
-/// with time and I/O enabled; one thread is enough.
-///
-/// A client that stopped reading may hold the end up for that minute. Dropping the future ends the wait, not the
-/// answers under way: those end with the runtime.
+/// Serves a shelf, to anybody and in plain HTTP: [`Server::serve`] with nothing in front.
 pub async fn serve(listener: TcpListener, shelf: Shelf, shutdown: impl Future<Output = ()> + Send + 'static) {
-    serve_router(listener, router(shelf), shutdown).await;
+    Server::new(shelf).serve(listener, shutdown).await;
 }
 
-/// Does what [`serve`] does, for a router that has something in front of [`router`], such as authentication.
+/// Does what [`serve`] does, for a router that has something in front of [`router`].
 pub async fn serve_router(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
-    gate::open(Gate::new(listener, Limits::default()), router, shutdown).await;
+    Server::of(router).serve(listener, shutdown).await;
 }
 
-/// Makes the service itself, without a listener and its limits.
+/// Makes the service itself, without a listener, its limits, and what stands in front.
 pub fn router(shelf: Shelf) -> Router {
     Router::new().fallback(answer).with_state(shelf)
 }
 
-const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+/// The headers that every answer has. Publishers choose media types: a browser is not to think beyond them.
+const COMMON: [(HeaderName, &str); 2] =
+    [(HeaderName::from_static("docker-distribution-api-version"), "registry/2.0"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
 
 async fn answer(State(shelf): State<Shelf>, request: Request) -> Response {
-    let mut response = dispatch(&shelf, &request.into_parts().0).await.unwrap_or_else(Refusal::into_response);
-    let headers = response.headers_mut();
-    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-    // Publishers choose media types; a browser is not to think beyond them.
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    dressed(dispatch(&shelf, &request.into_parts().0).await.unwrap_or_else(Refusal::into_response))
+}
+
+/// Adds the headers that every answer has.
+fn dressed(mut response: Response) -> Response {
+    response.headers_mut().extend(COMMON.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }
 

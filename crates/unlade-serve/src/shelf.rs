@@ -243,7 +243,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(done) => done.map_err(|error| Refusal::of(&error, Code::NameUnknown)),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Refusal::new(Code::Unknown, "the registry is shutting down")),
+            Err(_) => Err(Refusal::ending()),
         },
     }
 }

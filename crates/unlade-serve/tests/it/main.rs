@@ -6,6 +6,9 @@ mod client;
 #[expect(dead_code, unused_imports, unused_macros, reason = "a repository of a registry is no store yet")]
 #[path = "../../../unlade/tests/it/conformance/mod.rs"]
 mod conformance;
+mod front;
+mod http;
+mod log;
 mod place;
 mod pull;
 mod shelf;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use unlade::spec::digest::{Algorithm, Digest};
 use unlade::spec::media_type::{OCI_INDEX, OCI_MANIFEST};
 use unlade::verify::digest_of;
-use unlade_serve::Shelf;
+use unlade_serve::{Server, Shelf};
 
 use crate::client::{Answer, request};
 
@@ -88,7 +88,12 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn serve(folder: &Path) -> Self {
-        let shelf = Shelf::open(folder).unwrap();
+        Self::serve_with(folder, |server| server)
+    }
+
+    /// Serves with something in front.
+    pub(crate) fn serve_with(folder: &Path, change: impl FnOnce(Server) -> Server) -> Self {
+        let server = change(Server::new(Shelf::open(folder).unwrap()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -97,7 +102,7 @@ impl Registry {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                unlade_serve::serve(listener, shelf, async { stopped.await.unwrap() }).await;
+                server.serve(listener, async { stopped.await.unwrap() }).await;
             });
         });
         Self { address, stop: Some(stop), thread: Some(thread) }
@@ -128,9 +133,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(|server| server)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(Server) -> Server) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("disk");
         let layout = Layout::new(&path);
-        Self { registry: Registry::serve(&path), layout, folder }
+        Self { registry: Registry::serve_with(&path, change), layout, folder }
     }
 }

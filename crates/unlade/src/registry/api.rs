@@ -290,7 +290,7 @@ impl Api {
         let home = travel.journey.is_home();
         let place = if home { self.repository.registry().authority() } else { travel.place() };
         let text = format!("cannot {}: {place} answered {}", request.what, said.words(status));
-        let advice = refusal::page_advice(status, &said.page, travel.journey.url());
+        let advice = refusal::page_advice(status, &said, travel.journey.url());
         let error = travel.describe(Error::new(refusal::kind(status), text)).with(|context| {
             context.status = Some(status.as_u16());
             context.registry_errors = said.errors;

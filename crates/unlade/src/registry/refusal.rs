@@ -116,13 +116,14 @@ pub(super) fn failure_advice(failure: &Failure, host: &str, scheme: &str) -> Opt
     }
 }
 
-/// Returns what would help against a 400 with this page: some servers say in words what went wrong below HTTP.
-pub(super) fn page_advice(status: StatusCode, page: &str, url: &Url) -> Option<Advice> {
-    // Go and nginx.
+/// Returns what would help against a 400 with these words: some servers say so what went wrong below HTTP.
+pub(super) fn page_advice(status: StatusCode, said: &Said, url: &Url) -> Option<Advice> {
+    let text = said.words(status);
+    // Go, `unlade serve` and nginx.
     let tls = ["HTTP request to an HTTPS server", "plain HTTP request was sent"];
     // nginx, whose page is all that it says about the certificate.
     let certificate = ["No required SSL certificate was sent", "SSL certificate error"];
-    let says = |words: [&str; 2]| words.iter().any(|words| page.contains(words));
+    let says = |words: [&str; 2]| words.iter().any(|words| text.contains(words));
     match url.scheme() {
         _ if status != StatusCode::BAD_REQUEST => None,
         "http" if says(tls) => Some(Advice::SpeakTls),
@@ -212,9 +213,18 @@ mod tests {
         ] {
             let said = read(&html(), page.as_bytes(), &[]);
             let url = format!("{scheme}://r.example/").parse().unwrap();
-            assert_eq!(page_advice(StatusCode::BAD_REQUEST, &said.page, &url), expected, "{page}");
-            assert_eq!(page_advice(StatusCode::FORBIDDEN, &said.page, &url), None, "{page}");
+            assert_eq!(page_advice(StatusCode::BAD_REQUEST, &said, &url), expected, "{page}");
+            assert_eq!(page_advice(StatusCode::FORBIDDEN, &said, &url), None, "{page}");
         }
+    }
+
+    #[test]
+    fn a_document_that_speaks_of_tls_is_understood() {
+        let body =
+            br#"{"errors":[{"code":"UNSUPPORTED","message":"this is a plain HTTP request to an HTTPS server"}]}"#;
+        let said = read(&HeaderMap::new(), body, &[]);
+        let url = "http://r.example/".parse().unwrap();
+        assert_eq!(page_advice(StatusCode::BAD_REQUEST, &said, &url), Some(Advice::SpeakTls));
     }
 
     #[test]

@@ -195,7 +195,11 @@ impl Identity {
     }
 
     /// Puts certificate and key together for handshakes.
-    pub(super) fn certified(&self, provider: &CryptoProvider) -> Result<CertifiedKey, rustls::Error> {
+    ///
+    /// # Errors
+    ///
+    /// What the provider has against the key.
+    pub fn certified(&self, provider: &CryptoProvider) -> Result<CertifiedKey, rustls::Error> {
         let key = provider.key_provider.load_private_key(self.0.key.clone_key())?;
         Ok(CertifiedKey::new(self.0.chain.clone(), key))
     }

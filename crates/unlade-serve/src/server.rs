@@ -1,0 +1,262 @@
+//! The server: a listener, what stands before the answers, and how it ends.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
+use http::header::{CONNECTION, EXPECT};
+use http::request::Parts;
+use http::{HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::access_log::{AccessLog, Pen};
+use crate::gate::{Connection, Gate, Limits};
+use crate::logins::Logins;
+use crate::refusal::Refusal;
+use crate::shelf::Shelf;
+use crate::tls::{Greeting, Tls};
+use crate::visit::{Counted, Visit};
+use crate::wire::{Stream, Wire};
+
+/// A registry to be: what it serves, and what stands before it.
+///
+/// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte moves
+/// for a minute is closed, and so is one whose handshake or next request is not complete within half a minute.
+#[derive(Debug)]
+pub struct Server {
+    router: Router,
+    tls: Option<Tls>,
+    logins: Option<Logins>,
+    access_log: Option<AccessLog>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Will serve the layouts on a shelf.
+    pub fn new(shelf: Shelf) -> Self {
+        Self::of(crate::router(shelf))
+    }
+
+    /// Will serve a router that has something in front of [`router`](crate::router), or beside it.
+    ///
+    /// Requests come to it without their bodies: nothing in a read-only registry needs one.
+    pub fn of(router: Router) -> Self {
+        Self { router, tls: None, logins: None, access_log: None, limits: Limits::default() }
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Answers nobody but these users, whatever they ask for.
+    #[must_use]
+    pub fn logins(mut self, logins: Logins) -> Self {
+        self.logins = Some(logins);
+        self
+    }
+
+    /// Writes a line about each request.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Answers requests on a listener until `shutdown` ends, then finishes the answers that are under way.
+    ///
+    /// Needs a runtime with time and I/O enabled; one thread is enough.
+    ///
+    /// A client that stopped reading may hold the end up for the minute that it may rest, and so may an access log
+    /// that is not taken. Dropping the future ends the wait, not the answers under way: those end with the runtime.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        let Self { router, tls, logins, access_log, limits } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(BUFFER).max_header_size(MAX_HEAD);
+        let pen = access_log.as_ref().map(AccessLog::pen);
+        let house = Arc::new(House { http, limits, logins, pen, router: TowerToHyperService::new(router), tls });
+        let mut gate = Gate::new(listener, limits);
+        let (leave, leaving) = watch::channel(());
+        tokio::pin!(shutdown);
+        loop {
+            let (connection, address) = tokio::select! {
+                accepted = gate.accept() => accepted,
+                () = &mut shutdown => break,
+            };
+            tokio::spawn(Arc::clone(&house).receive(connection, address, leaving.clone()));
+        }
+        drop((gate, house, leaving));
+        leave.send_replace(());
+        leave.closed().await;
+        if let Some(log) = access_log {
+            log.close().await;
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// What is buffered for one connection in each direction, in bytes: more than any request has for a head, and
+/// little enough for all connections together.
+const BUFFER: usize = 64 << 10;
+
+/// The longest head of a request, in bytes: the longest tokens and names make a few thousand.
+const MAX_HEAD: usize = 32 << 10;
+
+/// How much of the body of a request is taken, in bytes, so that another request can follow on the connection.
+const MAX_BODY: usize = 1 << 20;
+
+/// What all connections share.
+struct House {
+    http: http1::Builder,
+    limits: Limits,
+    logins: Option<Logins>,
+    pen: Option<Pen>,
+    router: TowerToHyperService<Router>,
+    tls: Option<Tls>,
+}
+
+/// Whether a client came in the way that was meant for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Right,
+    /// It speaks plain HTTP to a server with TLS.
+    Wrong,
+}
+
+/// Whether the body of a request was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Something may still come: no other request can be told from it.
+    InPart,
+    Whole,
+}
+
+impl House {
+    /// Serves one connection to its end; `leaving` tells when that should be, and is held as long as it lasts.
+    async fn receive(self: Arc<Self>, connection: Connection, address: SocketAddr, mut leaving: watch::Receiver<()>) {
+        let greeting = tokio::select! {
+            greeted = self.greet(connection) => greeted,
+            // Nothing was asked yet.
+            _ = leaving.changed() => None,
+        };
+        if let Some((stream, door)) = greeting {
+            self.converse(stream, door, address.ip(), &mut leaving).await;
+        }
+        // Whoever waits for the last connection finds nothing left of it, and no entry of the log on its way.
+        drop(self);
+        drop(leaving);
+    }
+
+    /// Shakes hands with a client, if it comes to that in time.
+    async fn greet(&self, connection: Connection) -> Option<(Box<dyn Stream>, Door)> {
+        let Some(tls) = &self.tls else {
+            return Some((Box::new(connection), Door::Right));
+        };
+        match tokio::time::timeout(self.limits.head, tls.greet(connection)).await {
+            Ok(Ok(Greeting::Encrypted(stream))) => Some((stream, Door::Right)),
+            Ok(Ok(Greeting::Plain(connection))) => Some((Box::new(connection), Door::Wrong)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a handshake failed");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// Answers the requests on a stream.
+    async fn converse(&self, stream: Box<dyn Stream>, door: Door, client: IpAddr, leaving: &mut watch::Receiver<()>) {
+        let visit = Visit::new(client, self.pen.clone());
+        let io = TokioIo::new(Wire::new(stream, visit.clone()));
+        let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request, door, &visit).await) });
+        let answered = self.http.serve_connection(io, service);
+        tokio::pin!(answered);
+        let outcome = tokio::select! {
+            outcome = &mut answered => outcome,
+            _ = leaving.changed() => {
+                answered.as_mut().graceful_shutdown();
+                answered.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a connection ended");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, door: Door, visit: &Visit) -> Response<Counted> {
+        let (parts, body) = request.into_parts();
+        visit.asked(&parts.method, parts.uri.path());
+        let method = parts.method.clone();
+        let taken = self.take(&parts, body).await;
+        let (mut response, user) = match self.admit(&parts, door).await {
+            Ok(user) => (self.route(parts).await, user),
+            Err(refusal) => (crate::dressed(refusal.into_response()), None),
+        };
+        if taken == Taken::InPart || door == Door::Wrong {
+            visit.leave_unread();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        visit.answered(response, &method, user)
+    }
+
+    /// Takes the body of a request out of the way of the next, if it is short.
+    async fn take(&self, parts: &Parts, body: Incoming) -> Taken {
+        if hyper::body::Body::is_end_stream(&body) {
+            return Taken::Whole;
+        }
+        // Who asks first whether it is wanted need not send it.
+        if parts.headers.contains_key(EXPECT) {
+            return Taken::InPart;
+        }
+        let mut chunks = Body::new(body).into_data_stream();
+        let take = async {
+            let mut left = MAX_BODY;
+            while let Some(chunk) = chunks.next().await {
+                match chunk.ok().and_then(|chunk| left.checked_sub(chunk.len())) {
+                    Some(rest) => left = rest,
+                    None => return Taken::InPart,
+                }
+            }
+            Taken::Whole
+        };
+        tokio::time::timeout(self.limits.head, take).await.unwrap_or(Taken::InPart)
+    }
+
+    /// Says who asks, or why they get no answer.
+    async fn admit(&self, parts: &Parts, door: Door) -> Result<Option<Arc<str>>, Refusal> {
+        match (door, &self.logins) {
+            (Door::Wrong, _) => Err(Refusal::wants_tls()),
+            (Door::Right, None) => Ok(None),
+            (Door::Right, Some(logins)) => logins.admit(&parts.headers).await.map(Some),
+        }
+    }
+
+    async fn route(&self, parts: Parts) -> Response {
+        match self.router.call(Request::from_parts(parts, Body::empty())).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
