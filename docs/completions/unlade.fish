@@ -219,6 +219,10 @@ complete -c unlade -n "__fish_unlade_using_subcommand digest" -s v -l verbose -d
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l listen -d 'Where to listen; port 0 picks one' -r
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-cert -d 'Speak TLS, with this certificate (PEM, its issuers behind it), and --tls-key' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-key -d 'The private key of the certificate (PEM)' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l htpasswd -d 'Answer none but the users in this file, as `htpasswd -B` writes it' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l access-log -d 'Append a JSON object to this file for each request; - is stderr' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l authfile -d 'An auth file as docker and podman write it, asked before those in their usual places' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l pull-secret-file -d 'A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l pull-secret-format -d 'How to read the pull secret' -r -f -a "auto\t'The first of the others that fits'

@@ -60,14 +60,16 @@ Examples:
 
 /// Below the options of `serve`.
 pub(crate) const SERVE: &str = "\
-It speaks plain http and asks for no login: put something in front of it before it listens on
-more than loopback. Once it listens it prints one line, `listening on http://ADDR:PORT`. Options
-for credentials and connections do nothing here.
+Once it listens it prints one line, `listening on http://ADDR:PORT`, or https with --tls-cert.
+Without --tls-cert and --htpasswd anybody who reaches it can read everything. The files are read at
+the start. Options for credentials and connections do nothing here.
 
 Examples:
   unlade serve layouts/disk               one layout, as the repository disk
   unlade serve layouts                    a folder of layouts, each under its path below it
-  unlade serve layouts --listen 127.0.0.1:0";
+  unlade serve layouts --listen 127.0.0.1:0
+  unlade serve layouts --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --htpasswd users
+  unlade serve layouts --listen [::1]:5000 --access-log access.log";
 
 /// Below the options of `completions`.
 pub(crate) const COMPLETIONS: &str = "\
@@ -144,7 +146,7 @@ mod tests {
             ("manifest", MANIFEST, 3),
             ("blob", BLOB, 2),
             ("digest", DIGEST, 3),
-            ("serve", SERVE, 3),
+            ("serve", SERVE, 5),
             ("completions", COMPLETIONS, 3),
             ("man", MAN, 3),
         ] {

@@ -14,6 +14,7 @@ use unlade::site::Environment;
 use unlade::{Client, Error, ErrorKind, Result};
 
 use self::leftovers::Leftovers;
+pub(crate) use self::settings::read;
 use self::signals::Signals;
 use crate::log;
 use crate::options::Common;

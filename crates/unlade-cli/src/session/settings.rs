@@ -91,7 +91,7 @@ fn pem(path: &Path) -> Result<Pem> {
 }
 
 /// Reads a small file, or stdin for `-`.
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes)

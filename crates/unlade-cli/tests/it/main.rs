@@ -8,4 +8,5 @@ mod faults;
 mod main_job;
 mod real;
 mod secrets;
+mod serving;
 mod terminal;
