@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -58,7 +59,8 @@ impl Site {
         [vec![self.by_oras()], self.by_crane(), self.by_regctl(), self.by_skopeo(), vec![self.by_http()]].concat()
     }
 
-    /// oras: an artifact of files with annotations, one of them in a folder, and of a folder as a whole.
+    /// oras: an artifact of files with annotations, one of them in a folder, and of a folder as a whole, with a link and an
+    /// executable file in it.
     pub(super) fn by_oras(&self) -> String {
         let reference = self.place("made/oras:v1");
         let run = self.peers.oras.run();
@@ -67,6 +69,11 @@ impl Site {
         put(run.home(), "empty", b"");
         put(run.home(), "tree/top", b"at the top\n");
         put(run.home(), "tree/deep/down/leaf", &bytes(2, 5_000));
+        put(run.home(), "tree/run.sh", b"#!/bin/sh\n");
+        let tree = run.home().join("tree");
+        fs::set_permissions(tree.join("run.sh"), fs::Permissions::from_mode(0o755)).expect("make a file executable");
+        symlink("deep/down/leaf", tree.join("short")).expect("make a link");
+        fs::create_dir(tree.join("hollow")).expect("make a folder");
         let annotations = json!({
             "$manifest": { "org.example.purpose": "to be read", "org.opencontainers.image.version": "1.0" },
             "notes.txt": { "org.example.language": "en" },
