@@ -5,6 +5,7 @@
 
 mod documents;
 mod layouts;
+mod locked;
 mod served;
 mod site;
 mod writer;
