@@ -1,8 +1,13 @@
 //! The client: where the parts come together.
 
+mod explain;
+mod inspect;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::explain::{Explanation, Step};
+pub use self::inspect::{Body, Inspection, Node};
 use crate::artifact::Artifact;
 use crate::auth::Keychain;
 use crate::cancel::Cancel;
@@ -16,7 +21,8 @@ use crate::retry::Policy;
 use crate::site::SystemRoots;
 use crate::source::{Catalog, Document, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
-use crate::spec::manifest::Manifest;
+use crate::spec::digest::Digest;
+use crate::spec::manifest::{Index, Manifest};
 use crate::spec::reference::{Place, Reference, Selector};
 use crate::transfer::{Download, Progress};
 use crate::transport::{Pool, RootLoader, Transport};
@@ -97,8 +103,8 @@ impl Client {
         if *selection == Selection::default() {
             return Ok(root);
         }
-        let found = self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
-        Ok(found.document)
+        let descent = self.descend(source.as_ref(), root, selection, |_, _| {}).await;
+        Ok(descent.map_err(|error| unchosen(error, reference))?.document)
     }
 
     /// Resolves a reference to the manifest of one artifact.
@@ -108,15 +114,7 @@ impl Client {
     /// [`ErrorKind::Ambiguous`] and [`ErrorKind::NoCandidate`] if an index does not lead to
     /// exactly one manifest; [`ErrorKind::Malformed`] for what is no manifest.
     pub async fn artifact(&self, reference: &Reference, selection: &Selection) -> Result<Artifact> {
-        let source = self.source(reference)?;
-        let root = self.root(source.as_ref(), reference).await?;
-        let found = self.descend(source.as_ref(), root, selection).await.map_err(|error| unchosen(error, reference))?;
-        match found.document.parse()? {
-            Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, found, *image)),
-            Manifest::Index(_) => {
-                Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")))
-            }
-        }
+        self.resolve(reference, selection, |_, _| {}).await
     }
 
     /// Prepares the download of one blob of a source, with resume.
@@ -139,17 +137,26 @@ impl Client {
         Ok(document)
     }
 
-    async fn descend(&self, source: &dyn Source, root: Document, selection: &Selection) -> Result<Found> {
+    /// Goes from an index to the one manifest in it that fits; each index on the way is handed over.
+    async fn descend(
+        &self,
+        source: &dyn Source,
+        root: Document,
+        selection: &Selection,
+        mut seen: impl FnMut(&Digest, Box<Index>),
+    ) -> Result<Found> {
         let mut found = Found { document: root, entry: None };
         for _ in 0..MAX_NESTING {
             let Manifest::Index(index) = found.document.parse()? else {
                 return Ok(found);
             };
-            let chosen = image::manifest(&index, selection)?;
+            let chosen = image::manifest(&index, selection).cloned();
+            seen(found.document.digest(), index);
+            let chosen = chosen?;
             let selector = Selector::Digest(chosen.digest.clone());
             let document = self.cancel.guard(source.manifest(&selector)).await?;
-            document.check(chosen)?;
-            found = Found { document, entry: Some(chosen.clone()) };
+            document.check(&chosen)?;
+            found = Found { document, entry: Some(chosen) };
         }
         Err(Error::new(ErrorKind::Malformed, format!("indexes are nested more than {MAX_NESTING} deep")))
     }

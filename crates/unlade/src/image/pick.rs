@@ -1,5 +1,6 @@
 //! The choice of a manifest in an index and of a layer in a manifest. Pure.
 
+use super::explain;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::Descriptor;
 use crate::spec::entry::Entry;
@@ -27,18 +28,17 @@ impl Selection {
 
 /// Chooses the one manifest of an index that fits.
 ///
-/// Attestations (platform `unknown/unknown`) are no candidates. An entry that
-/// says nothing of its platform fits all, if it can be read at all.
+/// What speaks for and against each is for [`explain::weigh`] to say, which decides.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::NoCandidate`] if none fits, [`ErrorKind::Ambiguous`] if several do; both list what there is.
 /// [`ErrorKind::Unsupported`] or [`ErrorKind::Malformed`] if the one that fits cannot be read.
 pub fn manifest<'a>(index: &'a Index, selection: &Selection) -> Result<&'a Descriptor> {
-    let candidates: Vec<&Entry> = index.manifests.iter().filter(|entry| !is_attestation(entry)).collect();
-    let fitting: Vec<&Entry> = candidates.iter().copied().filter(|entry| fits(entry, selection)).collect();
+    let candidates = explain::weigh(index, selection);
+    let fitting: Vec<&Entry> = explain::accepted(&candidates).collect();
     match fitting.as_slice() {
-        [] => Err(none_fits(&candidates, selection)),
+        [] => Err(none_fits(&index.manifests, selection)),
         [first, rest @ ..] if rest.iter().all(|entry| entry.is_same_content(first)) => Ok(first.readable()?),
         several => {
             let message = format!("{} manifests of the index fit, and nothing decides between them", several.len());
@@ -47,15 +47,16 @@ pub fn manifest<'a>(index: &'a Index, selection: &Selection) -> Result<&'a Descr
     }
 }
 
-fn none_fits(candidates: &[&Entry], selection: &Selection) -> Error {
-    match candidates {
+fn none_fits(entries: &[Entry], selection: &Selection) -> Error {
+    let candidates: Vec<&Entry> = entries.iter().filter(|entry| !is_attestation(entry)).collect();
+    match candidates.as_slice() {
         [] => Error::new(ErrorKind::NoCandidate, "the index holds no manifests"),
         // All there is, and it would not be known whether it fits.
         [Entry::Unreadable(unreadable)] if unreadable.platform.is_none() => Error::from(unreadable),
         _ => {
             let message =
                 format!("none of the {} manifests of the index is for {}", candidates.len(), selection.platform);
-            choose(Error::new(ErrorKind::NoCandidate, message), "platform", candidates)
+            choose(Error::new(ErrorKind::NoCandidate, message), "platform", &candidates)
         }
     }
 }
@@ -76,12 +77,6 @@ pub fn layer(manifest: &ImageManifest) -> Result<&Descriptor> {
             Err(choose(Error::new(ErrorKind::Ambiguous, message), "layer", &all))
         }
     }
-}
-
-/// Says whether an entry is for what is asked. One that can be chosen fits unless it says otherwise; one that cannot
-/// stands in the way of none but those that it is surely one of.
-fn fits(entry: &Entry, selection: &Selection) -> bool {
-    entry.platform().map_or(entry.readable().is_ok(), |platform| selection.platform.matches(platform))
 }
 
 fn is_attestation(entry: &Entry) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::{Algorithm, Digest};
-use crate::spec::manifest::{Manifest, RawManifest};
+use crate::spec::manifest::{Allowance, Manifest, ManifestError, RawManifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
 use crate::spec::text::sanitise;
@@ -77,14 +77,25 @@ impl Document {
     /// [`ErrorKind::Malformed`] for what is no manifest, [`ErrorKind::Unsupported`] for schema 1,
     /// [`ErrorKind::TooLarge`] for more entries and annotations than memory is to be spent on.
     pub fn parse(&self) -> Result<Manifest> {
-        Manifest::parse(&self.raw).map_err(|cause| {
-            let kind = match &cause {
-                cause if cause.is_unsupported() => ErrorKind::Unsupported,
-                cause if cause.is_too_large() => ErrorKind::TooLarge,
-                _ => ErrorKind::Malformed,
-            };
-            Error::new(kind, format!("the manifest {} cannot be used{}", self.digest, self.stranger())).caused_by(cause)
-        })
+        Manifest::parse(&self.raw).map_err(|cause| self.unusable(cause))
+    }
+
+    /// Reads the bytes as a manifest and takes what is kept of it from an allowance; `None` once that is used up.
+    pub(crate) fn parse_within(&self, allowance: &mut Allowance) -> Result<Option<Manifest>> {
+        match Manifest::parse_within(&self.raw, allowance) {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(cause) if cause.is_too_large() => Ok(None),
+            Err(cause) => Err(self.unusable(cause)),
+        }
+    }
+
+    fn unusable(&self, cause: ManifestError) -> Error {
+        let kind = match &cause {
+            cause if cause.is_unsupported() => ErrorKind::Unsupported,
+            cause if cause.is_too_large() => ErrorKind::TooLarge,
+            _ => ErrorKind::Malformed,
+        };
+        Error::new(kind, format!("the manifest {} cannot be used{}", self.digest, self.stranger())).caused_by(cause)
     }
 
     /// Says as what the document came, if that is nothing that a manifest comes as: the web page of a proxy, say.

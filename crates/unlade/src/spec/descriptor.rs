@@ -17,6 +17,9 @@ use super::platform::Platform;
 /// The annotation that holds a file's name.
 pub const TITLE: &str = "org.opencontainers.image.title";
 
+/// The annotation that holds the kind of disk: `qemu`, `raw`, `applehv` and the like.
+pub const DISK_TYPE: &str = "disktype";
+
 /// The annotation that holds a tag in a layout's index.
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 

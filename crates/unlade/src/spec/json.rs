@@ -16,7 +16,7 @@ const ENTRY: u32 = 4;
 
 /// What may still be kept of a document.
 #[derive(Debug)]
-pub(super) struct Allowance(u32);
+pub(crate) struct Allowance(u32);
 
 /// Says that a document holds more than may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) struct Excess;
 
 impl Allowance {
     /// Begins a document.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(ALLOWED)
     }
 

@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::descriptor::{self, Annotations, Content, Descriptor};
 use super::entry::{Entry, quote};
-use super::json::{self, Allowance, Excess};
+pub(crate) use super::json::Allowance;
+use super::json::{self, Excess};
 use super::media_type::{DOCKER_LIST, DOCKER_MANIFEST, MediaType, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST};
 use outline::{Outline, Shape};
 
@@ -176,26 +177,30 @@ impl Manifest {
     ///
     /// A [`ManifestError`] for what is no manifest, and for what two readers could take for different things.
     pub fn parse(raw: &RawManifest) -> Result<Self, ManifestError> {
+        Self::parse_within(raw, &mut Allowance::new())
+    }
+
+    /// Reads a document as [`parse`](Self::parse) does, and takes what is kept of it from an allowance for several.
+    pub(crate) fn parse_within(raw: &RawManifest, allowance: &mut Allowance) -> Result<Self, ManifestError> {
         let outline = Outline::read(&raw.bytes)?;
         let shape = outline.recognise(raw.media_type.as_ref())?;
-        let mut allowance = Allowance::new();
         let media_type = outline.media_type()?;
         let artifact_type = outline.artifact_type()?;
-        let subject = entry(outline.subject, &mut allowance)?;
-        let annotations = annotations(outline.annotations, &mut allowance)?;
+        let subject = entry(outline.subject, allowance)?;
+        let annotations = annotations(outline.annotations, allowance)?;
         Ok(match shape {
             Shape::Image => Self::Image(Box::new(ImageManifest {
                 media_type,
                 artifact_type,
-                config: entry(outline.config, &mut allowance)?,
-                layers: entries("layers", outline.layers.or(outline.blobs), &mut allowance)?,
+                config: entry(outline.config, allowance)?,
+                layers: entries("layers", outline.layers.or(outline.blobs), allowance)?,
                 subject,
                 annotations,
             })),
             Shape::Index => Self::Index(Box::new(Index {
                 media_type,
                 artifact_type,
-                manifests: entries("manifests", outline.manifests, &mut allowance)?,
+                manifests: entries("manifests", outline.manifests, allowance)?,
                 subject,
                 annotations,
             })),
@@ -205,6 +210,11 @@ impl Manifest {
     /// Says whether a type is one of the manifests of images and artifacts.
     pub fn is_type_of_image(media_type: &MediaType) -> bool {
         shape_of(&media_type.essence()) == Some(Shape::Image)
+    }
+
+    /// Says whether a type is one of manifests or indexes.
+    pub fn is_type(media_type: &MediaType) -> bool {
+        shape_of(&media_type.essence()).is_some()
     }
 
     /// Says whether a type that it was declared as elsewhere, by a descriptor say, is one of its kind. A type of no

@@ -104,6 +104,18 @@ pub struct PlatformSpec {
     pub os_version: Option<String>,
 }
 
+/// A field of a platform that is not what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The field.
+    pub field: &'static str,
+    /// What is asked for.
+    pub asked: String,
+    /// What is there; empty if the platform does not say. Text from outside.
+    pub found: String,
+}
+
 /// Why a text is no platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a platform is written OS/ARCH or OS/ARCH/VARIANT")]
@@ -119,15 +131,26 @@ impl PlatformSpec {
     /// Says whether a platform is what is asked for. One that does not name its
     /// architecture fits any; a variant or version that is asked for must be there.
     pub fn matches(&self, platform: &Platform) -> bool {
-        let architecture = self
-            .architecture
-            .as_deref()
-            .is_none_or(|asked| platform.architecture.is_empty() || same_architecture(asked, &platform.architecture));
-        let fits = |asked: &Option<String>, found: &str| asked.as_deref().is_none_or(|asked| asked == found);
-        architecture
-            && fits(&self.os, &platform.os)
-            && fits(&self.variant, &platform.variant)
-            && fits(&self.os_version, &platform.os_version)
+        self.differences(platform).is_empty()
+    }
+
+    /// Returns the fields in which a platform is not what is asked for: none if it [matches](Self::matches).
+    pub fn differences(&self, platform: &Platform) -> Vec<Difference> {
+        let fits = |field, asked: &str, found: &str| match field {
+            "architecture" => found.is_empty() || same_architecture(asked, found),
+            _ => asked == found,
+        };
+        let fields = [
+            ("os", &self.os, &platform.os),
+            ("architecture", &self.architecture, &platform.architecture),
+            ("variant", &self.variant, &platform.variant),
+            ("os.version", &self.os_version, &platform.os_version),
+        ];
+        let compared = fields.into_iter().filter_map(|(field, asked, found)| Some((field, asked.as_ref()?, found)));
+        compared
+            .filter(|(field, asked, found)| !fits(*field, asked, found))
+            .map(|(field, asked, found)| Difference { field, asked: asked.clone(), found: found.clone() })
+            .collect()
     }
 }
 
@@ -196,6 +219,19 @@ mod tests {
         ] {
             assert_eq!(asked.matches(&found), expected, "{asked} {found}");
         }
+    }
+
+    #[test]
+    fn differences_name_the_fields() {
+        let asked: PlatformSpec = "linux/arm/v7".parse().unwrap();
+        let named = |found| {
+            let fields: Vec<_> =
+                asked.differences(&found).into_iter().map(|found| (found.field, found.found)).collect();
+            fields
+        };
+        assert_eq!(named(platform("linux", "arm", "v7")), []);
+        assert_eq!(named(platform("linux", "arm", "")), [("variant", String::new())]);
+        assert_eq!(named(platform("metal", "amd64", "v7")), [("os", "metal".into()), ("architecture", "amd64".into())]);
     }
 
     #[test]
