@@ -28,11 +28,17 @@ _unlade() {
             unlade,help)
                 cmd="unlade__subcmd__help"
                 ;;
+            unlade,inspect)
+                cmd="unlade__subcmd__inspect"
+                ;;
             unlade,man)
                 cmd="unlade__subcmd__man"
                 ;;
             unlade,manifest)
                 cmd="unlade__subcmd__manifest"
+                ;;
+            unlade,pick)
+                cmd="unlade__subcmd__pick"
                 ;;
             unlade,pull)
                 cmd="unlade__subcmd__pull"
@@ -52,11 +58,17 @@ _unlade() {
             unlade__subcmd__help,help)
                 cmd="unlade__subcmd__help__subcmd__help"
                 ;;
+            unlade__subcmd__help,inspect)
+                cmd="unlade__subcmd__help__subcmd__inspect"
+                ;;
             unlade__subcmd__help,man)
                 cmd="unlade__subcmd__help__subcmd__man"
                 ;;
             unlade__subcmd__help,manifest)
                 cmd="unlade__subcmd__help__subcmd__manifest"
+                ;;
+            unlade__subcmd__help,pick)
+                cmd="unlade__subcmd__help__subcmd__pick"
                 ;;
             unlade__subcmd__help,pull)
                 cmd="unlade__subcmd__help__subcmd__pull"
@@ -71,7 +83,7 @@ _unlade() {
 
     case "${cmd}" in
         unlade)
-            opts="-v -q -h -V --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help --version pull manifest blob digest serve completions man help"
+            opts="-v -q -h -V --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help --version pull pick inspect manifest blob digest serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,7 +459,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__help)
-            opts="pull manifest blob digest serve completions man help"
+            opts="pull pick inspect manifest blob digest serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -516,6 +528,20 @@ _unlade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        unlade__subcmd__help__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         unlade__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -531,6 +557,20 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__help__subcmd__manifest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        unlade__subcmd__help__subcmd__pick)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -565,6 +605,112 @@ _unlade() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        unlade__subcmd__inspect)
+            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull-secret-format)
+                    COMPREPLY=($(compgen -W "auto authfile base64 token user-password" -- "${cur}"))
+                    return 0
+                    ;;
+                --realm)
+                    COMPREPLY=($(compgen -W "strict warn" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-realm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min)
+                    COMPREPLY=($(compgen -W "1.2 1.3" -- "${cur}"))
+                    return 0
+                    ;;
+                --plain-http)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-net)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stall-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar json none" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -668,6 +814,112 @@ _unlade() {
             ;;
         unlade__subcmd__manifest)
             opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull-secret-format)
+                    COMPREPLY=($(compgen -W "auto authfile base64 token user-password" -- "${cur}"))
+                    return 0
+                    ;;
+                --realm)
+                    COMPREPLY=($(compgen -W "strict warn" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-realm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-min)
+                    COMPREPLY=($(compgen -W "1.2 1.3" -- "${cur}"))
+                    return 0
+                    ;;
+                --plain-http)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-net)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stall-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar json none" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        unlade__subcmd__pick)
+            opts="-v -q -h --explain --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -32,6 +32,26 @@ Examples:
   unlade pull localhost:5000/disk:v1 -o - --quiet           to stdout, for a pipe
   unlade pull registry.example/disk:v1 --pull-secret-file secret --ca-file ca.pem -o disk.img";
 
+/// Below the options of `pick`.
+pub(crate) const PICK: &str = "\
+The first line is the pinned reference, then comes a line for each layer that would be pulled:
+digest, title, size and type, then what else is known.
+
+Examples:
+  unlade pick ghcr.io/acme/disk:1.4 --arch arm64
+  unlade pick ghcr.io/acme/disk:1.4 --explain                why this one, or why none
+  unlade pick ghcr.io/acme/disk:1.4 --platform host --json";
+
+/// Below the options of `inspect`.
+pub(crate) const INSPECT: &str = "\
+Without a platform, an index is shown with all that is in it. On a terminal, long texts are cut;
+in a pipe nothing is.
+
+Examples:
+  unlade inspect ghcr.io/acme/disk:1.4
+  unlade inspect ghcr.io/acme/disk:1.4 --platform linux/arm64
+  unlade inspect ocidir://layouts/disk --json";
+
 /// Below the options of `manifest`.
 pub(crate) const MANIFEST: &str = "\
 Without a platform, an index is printed as it is.
@@ -143,6 +163,8 @@ mod tests {
         for (verb, text, count) in [
             ("", UNLADE, 3),
             ("pull", PULL, 5),
+            ("pick", PICK, 3),
+            ("inspect", INSPECT, 3),
             ("manifest", MANIFEST, 3),
             ("blob", BLOB, 2),
             ("digest", DIGEST, 3),

@@ -10,7 +10,6 @@ mod pages;
 mod paint;
 mod progress;
 mod session;
-#[expect(dead_code, reason = "the verbs that print tables are about to come")]
 mod table;
 mod units;
 mod verbs;

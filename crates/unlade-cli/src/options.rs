@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::about::{About, Completions, Man, Shell};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::common::{Common, Progress, Realm, SecretFormat, Tls};
-pub(crate) use self::content::{Blob, Resolve};
+pub(crate) use self::content::{Blob, Pick, Resolve};
 pub(crate) use self::pull::Pull;
 pub(crate) use self::serve::Serve;
 use crate::examples;
@@ -40,6 +40,12 @@ pub(crate) enum Verb {
     /// Download the one layer of an artifact into a file, verified
     #[command(after_help = examples::PULL)]
     Pull(Pull),
+    /// Say what a pull would take, and why
+    #[command(after_help = examples::PICK)]
+    Pick(Pick),
+    /// Show what a reference names: platforms, disk types, layers, sizes
+    #[command(after_help = examples::INSPECT)]
+    Inspect(Resolve),
     /// Print a manifest or index, byte for byte
     #[command(after_help = examples::MANIFEST)]
     Manifest(Resolve),

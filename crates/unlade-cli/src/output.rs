@@ -3,8 +3,10 @@
 use std::io::{self, Write as _};
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
-use unlade::spec::descriptor::Descriptor;
+use unlade::spec::descriptor::{Annotations, Descriptor};
+use unlade::spec::entry::Entry;
 use unlade::spec::text::sanitise;
 use unlade::target::Target;
 use unlade::target::writer::WriterTarget;
@@ -69,26 +71,43 @@ pub(crate) async fn document(value: &Value) -> Result<()> {
 
 /// Describes a descriptor with the contract's keys.
 pub(crate) fn descriptor(descriptor: &Descriptor) -> Value {
+    entry(&Entry::Readable(descriptor.clone()))
+}
+
+/// Describes an entry of a document with the contract's keys for descriptors; one that cannot be read says why.
+pub(crate) fn entry(entry: &Entry) -> Value {
+    let found = entry.descriptor();
     let mut fields = Map::new();
-    fields.insert("media_type".to_owned(), json!(sanitise(descriptor.media_type.as_str())));
-    fields.insert("digest".to_owned(), json!(descriptor.digest.to_string()));
-    fields.insert("size".to_owned(), json!(descriptor.size));
-    if let Some(artifact_type) = &descriptor.artifact_type {
+    fields.insert("media_type".to_owned(), json!(sanitise(entry.media_type().as_str())));
+    fields.insert("digest".to_owned(), json!(entry.digest()));
+    fields.insert("size".to_owned(), json!(found.map(|descriptor| descriptor.size)));
+    if let Some(artifact_type) = found.and_then(|descriptor| descriptor.artifact_type.as_ref()) {
         fields.insert("artifact_type".to_owned(), json!(sanitise(artifact_type.as_str())));
     }
-    if let Some(title) = descriptor.title() {
+    if let Some(title) = entry.title() {
         fields.insert("title".to_owned(), json!(sanitise(title)));
     }
-    if !descriptor.annotations.is_empty() {
-        let annotations: Map<String, Value> = descriptor
-            .annotations
-            .iter()
-            .map(|(key, value)| (sanitise(key).into_owned(), json!(sanitise(value))))
-            .collect();
-        fields.insert("annotations".to_owned(), Value::Object(annotations));
+    if !entry.annotations().is_empty() {
+        fields.insert("annotations".to_owned(), annotations(entry.annotations()));
     }
-    if let Some(platform) = &descriptor.platform {
+    if let Some(platform) = entry.platform() {
         fields.insert("platform".to_owned(), json!(sanitise(&platform.to_string())));
     }
+    if let Err(unreadable) = entry.readable() {
+        fields.insert("fault".to_owned(), json!(unreadable.fault.to_string()));
+    }
     Value::Object(fields)
+}
+
+/// Describes annotations as an object.
+pub(crate) fn annotations(annotations: &Annotations) -> Value {
+    let clean = |(key, value): (&String, &String)| (sanitise(key).into_owned(), json!(sanitise(value)));
+    Value::Object(annotations.iter().map(clean).collect())
+}
+
+/// Writes a JSON document that is not held as values, of which a long list would take many times its size.
+pub(crate) async fn serialised(document: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(document)
+        .map_err(|error| Error::new(ErrorKind::Malformed, "the document cannot be written").caused_by(error))?;
+    line(&text).await
 }

@@ -47,9 +47,22 @@ impl Table {
         Self { heads: heads.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row. Cells may hold text of a server: they are cleaned here.
+    /// Adds a row. Cells may hold text of a server: they are cleaned here. One that begins with spaces is indented.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
-        self.rows.push(cells.into_iter().map(|cell| sanitise(cell.as_ref()).trim().to_owned()).collect());
+        self.rows.push(cells.into_iter().map(|cell| sanitise(cell.as_ref()).trim_end().to_owned()).collect());
+    }
+
+    /// Leaves out the columns that are empty in every row.
+    pub(crate) fn without_empty_columns(mut self) -> Self {
+        let filled = |column: usize| self.rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()));
+        let filled: Vec<bool> = (0..self.heads.len()).map(filled).collect();
+        let keep = |column: usize| filled.get(column).copied().unwrap_or(true);
+        self.heads = self.heads.into_iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, head)| head).collect();
+        for row in &mut self.rows {
+            let mut columns = 0..;
+            row.retain(|_| columns.next().is_some_and(keep));
+        }
+        self
     }
 
     /// Writes the rows, each a line; a table without any is no text at all.
@@ -162,6 +175,14 @@ sha256:fedcba                                5 B
         assert_eq!(table().text(Room::Endless), expected);
         assert_eq!(table().text(Room::Columns(52)), expected);
         assert_eq!(Table::new(&["DIGEST"]).text(Room::Endless), "");
+    }
+
+    #[test]
+    fn columns_without_a_word_are_left_out() {
+        let mut table = Table::new(&["A", "B", "C"]);
+        table.row(["  1", "", "3"]);
+        table.row(["2", ""]);
+        assert_eq!(table.without_empty_columns().text(Room::Endless), "A    C\n  1  3\n2\n");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, where marks would show")]
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::Choice;
 
@@ -14,6 +15,20 @@ pub(crate) struct Resolve {
     /// host is Docker Hub's. oci:// or docker:// may stand before the host. ocidir:// is an OCI
     /// image layout in a folder, ocitar:// one in a tar.
     pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pick {
+    /// The artifact: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
+    ///
+    /// The tag is latest unless one is given, and a digest decides over a tag. A name without a
+    /// host is Docker Hub's. oci:// or docker:// may stand before the host.
+    pub(crate) reference: String,
+    /// List all candidates, each with what speaks for or against it
+    #[arg(long, env = "UNLADE_EXPLAIN", value_parser = BoolishValueParser::new())]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) choice: Choice,
 }

@@ -3,7 +3,9 @@
 mod about;
 mod blob;
 mod digest;
+mod inspect;
 mod manifest;
+mod pick;
 mod pull;
 mod serve;
 
@@ -22,7 +24,9 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
         Verb::About(about) => about::run(&about, session.json(), session.display()),
         Verb::Blob(options) => blob::run(&options, session).await,
         Verb::Digest(options) => digest::run(&options, session).await,
+        Verb::Inspect(options) => inspect::run(&options, session).await,
         Verb::Manifest(options) => manifest::run(&options, session).await,
+        Verb::Pick(options) => pick::run(&options, session).await,
         Verb::Pull(options) => pull::run(&options, session).await,
         Verb::Serve(options) => serve::run(&options, session).await,
     }
@@ -32,7 +36,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
 pub(crate) fn patience(verb: &Verb) -> Patience {
     match verb {
         Verb::Serve(_) => Patience::Endless,
-        Verb::About(_) | Verb::Blob(_) | Verb::Digest(_) | Verb::Manifest(_) | Verb::Pull(_) => Patience::Brief,
+        _ => Patience::Brief,
     }
 }
 

@@ -166,14 +166,15 @@ impl Client {
 
     /// Reads what is below a node, level by level.
     async fn read_below(&self, source: &Arc<dyn Source>, root: &mut Node) -> Result<()> {
-        let mut room = Room::default();
+        let mut allotment = Allotment::default();
         let mut level: Vec<&mut Node> = vec![root];
         for _ in 0..MAX_NESTING {
             let below = level.into_iter().flat_map(|node| match &mut node.body {
                 Body::Index(_, children) => children.iter_mut(),
                 _ => [].iter_mut(),
             });
-            level = below.filter(|node| matches!(node.body, Body::Unread)).filter(|node| room.admits(node)).collect();
+            level =
+                below.filter(|node| matches!(node.body, Body::Unread)).filter(|node| allotment.admits(node)).collect();
             if level.is_empty() {
                 break;
             }
@@ -185,7 +186,7 @@ impl Client {
             let mut reads = Box::pin(reads.buffered(CONCURRENT));
             let mut done = Vec::new();
             while let Some((node, read)) = reads.next().await {
-                node.body = room.keep(read?)?;
+                node.body = allotment.keep(read?)?;
                 done.push(node);
             }
             drop(reads);
@@ -210,19 +211,19 @@ impl Client {
 }
 
 /// How much may still be read and kept.
-struct Room {
+struct Allotment {
     documents: usize,
     bytes: u64,
     entries: Allowance,
 }
 
-impl Default for Room {
+impl Default for Allotment {
     fn default() -> Self {
         Self { documents: MAX_DOCUMENTS, bytes: MAX_BYTES, entries: Allowance::new() }
     }
 }
 
-impl Room {
+impl Allotment {
     /// Says whether a document is to be read, and takes the room for it.
     fn admits(&mut self, node: &Node) -> bool {
         let size = node.entry.descriptor().map_or(0, |descriptor| descriptor.size);
@@ -294,12 +295,12 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_documents_and_bytes() {
-        let mut room = Room::default();
-        assert_eq!((0..1000).filter(|_| room.admits(&node("", 1000))).count(), MAX_DOCUMENTS);
-        let mut room = Room::default();
-        assert_eq!((0..10).filter(|_| room.admits(&node("", 5 << 20))).count(), 3);
+        let mut allotment = Allotment::default();
+        assert_eq!((0..1000).filter(|_| allotment.admits(&node("", 1000))).count(), MAX_DOCUMENTS);
+        let mut allotment = Allotment::default();
+        assert_eq!((0..10).filter(|_| allotment.admits(&node("", 5 << 20))).count(), 3);
         // A promise that is absurd takes no room from the others.
-        assert!(!room.admits(&node("", u64::MAX)) && room.admits(&node("", 1 << 20)));
+        assert!(!allotment.admits(&node("", u64::MAX)) && allotment.admits(&node("", 1 << 20)));
     }
 
     #[test]
@@ -310,9 +311,9 @@ mod tests {
             let raw = crate::spec::manifest::RawManifest::new(None, text.clone());
             Document::verify(raw, &Selector::Only).unwrap()
         };
-        let mut room = Room::default();
-        let kept = (0..10).filter(|_| matches!(room.keep(Some(document())).unwrap(), Body::Image(_))).count();
+        let mut allotment = Allotment::default();
+        let kept = (0..10).filter(|_| matches!(allotment.keep(Some(document())).unwrap(), Body::Image(_))).count();
         assert!((2..6).contains(&kept), "{kept}");
-        assert!(matches!(room.keep(None).unwrap(), Body::Missing));
+        assert!(matches!(allotment.keep(None).unwrap(), Body::Missing));
     }
 }

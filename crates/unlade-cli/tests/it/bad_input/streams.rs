@@ -13,7 +13,7 @@ fn large() -> Document {
 }
 
 /// Each verb that writes to stdout.
-fn verbs(document: &Document) -> [(&'static str, String); 5] {
+fn verbs(document: &Document) -> [(&'static str, String); 9] {
     let blob = format!("blob \"$HOST/acme/disk@{}\"", digest(document.payload()));
     [
         ("pull -o -", "pull \"$HOST/acme/disk:v1\" -o -".to_owned()),
@@ -21,6 +21,10 @@ fn verbs(document: &Document) -> [(&'static str, String); 5] {
         ("manifest", "manifest \"$HOST/acme/disk:v1\"".to_owned()),
         ("digest", "digest \"$HOST/acme/disk:v1\"".to_owned()),
         ("digest --json", "digest --json \"$HOST/acme/disk:v1\"".to_owned()),
+        ("inspect", "inspect \"$HOST/acme/disk:v1\"".to_owned()),
+        ("inspect --json", "inspect --json \"$HOST/acme/disk:v1\"".to_owned()),
+        ("pick", "pick --explain \"$HOST/acme/disk:v1\"".to_owned()),
+        ("pick --json", "pick --json \"$HOST/acme/disk:v1\"".to_owned()),
     ]
 }
 

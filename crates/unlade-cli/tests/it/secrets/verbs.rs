@@ -36,6 +36,10 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
         &["manifest", &reference, "--json"],
         &["digest", &reference],
         &["digest", &reference, "--json"],
+        &["inspect", &reference],
+        &["inspect", &reference, "--json"],
+        &["pick", &reference, "--explain"],
+        &["pick", &reference, "--json"],
         &["blob", &blob],
     ] {
         at_each_verbosity(
@@ -167,7 +171,7 @@ fn what_clients_send_to_a_served_layout_is_not_told() {
 #[test]
 fn no_option_takes_a_secret() {
     // What stands on a command line, every user of the machine can read: options name files.
-    for verb in ["pull", "manifest", "digest", "blob", "serve"] {
+    for verb in ["pull", "pick", "inspect", "manifest", "digest", "blob", "serve"] {
         let text = unlade().args([verb, "--help"]).run().assert_code(0).stdout_text();
         for option in ["--password ", "--token ", "--username ", "--header "] {
             assert!(!text.contains(option), "{verb} {option}");

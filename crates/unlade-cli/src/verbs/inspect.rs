@@ -1,0 +1,36 @@
+//! `unlade inspect`.
+
+mod document;
+mod text;
+
+use unlade::Result;
+use unlade::client::Inspection;
+
+use super::{reference, selection};
+use crate::options::Resolve;
+use crate::output;
+use crate::session::Session;
+use crate::table::Room;
+
+pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
+    let reference = reference(&options.reference)?;
+    let inspection = session.client().inspect(&reference, &selection(&options.choice)?).await?;
+    if session.json() {
+        output::serialised(&document::Document(&inspection)).await?;
+    } else {
+        output::bytes(text::of(&inspection, Room::on_stdout())).await?;
+    }
+    if let Some(note) = unread(&inspection) {
+        session.display().summary(&note);
+    }
+    Ok(())
+}
+
+/// Says what was left out.
+fn unread(inspection: &Inspection) -> Option<String> {
+    match inspection.unread() {
+        0 => None,
+        1 => Some("1 manifest was not read: it is too deep in the tree, or there are too many".to_owned()),
+        more => Some(format!("{more} manifests were not read: they are too deep in the tree, or too many")),
+    }
+}

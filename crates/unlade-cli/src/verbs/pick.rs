@@ -1,0 +1,190 @@
+//! `unlade pick`.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use unlade::artifact::Artifact;
+use unlade::client::{Explanation, Step};
+use unlade::image::explain::{Candidate, Reason, Verdict};
+use unlade::spec::descriptor::{DISK_TYPE, Descriptor};
+use unlade::spec::entry::Entry;
+use unlade::spec::text::sanitise;
+use unlade::{Error, Result};
+
+use super::{reference, selection};
+use crate::options;
+use crate::output;
+use crate::session::Session;
+use crate::table::{Room, Table};
+use crate::units;
+
+pub(super) async fn run(options: &options::Pick, session: &Session) -> Result<()> {
+    let reference = reference(&options.reference)?;
+    let Explanation { steps, outcome, .. } = session.client().explain(&reference, &selection(&options.choice)?).await;
+    let chosen = outcome.and_then(Chosen::new);
+    if session.json() {
+        let chosen = chosen?;
+        let report = Report {
+            reference: chosen.artifact.reference().to_string(),
+            chosen: chosen.document(),
+            candidates: Candidates { steps: &steps, chosen: &chosen },
+        };
+        return output::serialised(&report).await;
+    }
+    let candidates = if options.explain { explained(&steps, &chosen, Room::on_stdout()) } else { String::new() };
+    match chosen {
+        Ok(chosen) if candidates.is_empty() => output::bytes(chosen.text()).await,
+        Ok(chosen) => output::bytes(format!("{}\n{candidates}", chosen.text())).await,
+        Err(error) => {
+            output::bytes(candidates).await?;
+            Err(error)
+        }
+    }
+}
+
+/// What a pull would take.
+struct Chosen {
+    artifact: Artifact,
+    manifest: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+impl Chosen {
+    fn new(artifact: Artifact) -> Result<Self> {
+        let layers = vec![artifact.layer()?.clone()];
+        Ok(Self { manifest: artifact.descriptor(), layers, artifact })
+    }
+
+    fn platform(&self) -> Option<String> {
+        self.manifest.platform.as_ref().map(|platform| sanitise(&platform.to_string()).into_owned())
+    }
+
+    fn disk_type(&self) -> Option<Cow<'_, str>> {
+        self.manifest.annotation(DISK_TYPE).map(sanitise)
+    }
+
+    /// Says it in lines: those of the layers are for programs too, so that nothing is cut.
+    fn text(&self) -> String {
+        let mut text = format!("{}\n", self.artifact.reference().pinned(&self.manifest.digest));
+        for layer in &self.layers {
+            let title = layer.title().map_or("-".into(), sanitise);
+            let (size, media_type) = (units::bytes(layer.size), sanitise(layer.media_type.as_str()));
+            let media_type = if media_type.is_empty() { "-" } else { &media_type };
+            text.push_str(&[&layer.digest.to_string(), &*title, &size, media_type].join("  "));
+            text.push('\n');
+        }
+        let mut known = Table::new(&[]);
+        let artifact_type = self.manifest.artifact_type.as_ref().map(|found| found.as_str().to_owned());
+        for (name, value) in [
+            ("platform", self.platform()),
+            ("disk type", self.disk_type().map(Cow::into_owned)),
+            ("artifact type", artifact_type),
+        ] {
+            if let Some(value) = value {
+                known.row([name, &value]);
+            }
+        }
+        text + &known.text(Room::Endless)
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "manifest": output::descriptor(&self.manifest),
+            "layers": self.layers.iter().map(output::descriptor).collect::<Vec<_>>(),
+            "platform": self.platform(),
+            "disk_type": self.disk_type(),
+            // What only the content tells is not looked at.
+            "disk_format": null,
+            "compression": null,
+        })
+    }
+}
+
+/// The contract's keys.
+#[derive(Serialize)]
+struct Report<'a> {
+    candidates: Candidates<'a>,
+    chosen: Value,
+    reference: String,
+}
+
+/// All candidates, made one by one.
+struct Candidates<'a> {
+    steps: &'a [Step],
+    chosen: &'a Chosen,
+}
+
+impl Serialize for Candidates<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.steps.is_empty() {
+            let named = json!({
+                "manifest": output::descriptor(&self.chosen.manifest),
+                "accepted": true,
+                "reasons": [NAMED],
+            });
+            return serializer.collect_seq([named]);
+        }
+        serializer.collect_seq(self.steps.iter().flat_map(Step::candidates).map(|candidate| {
+            json!({
+                "manifest": output::entry(candidate.entry),
+                "accepted": candidate.verdict == Verdict::Accepted,
+                "reasons": reasons(&candidate),
+            })
+        }))
+    }
+}
+
+/// Why a manifest is chosen that is not one of several.
+const NAMED: &str = "is what the reference names";
+
+fn reasons(candidate: &Candidate<'_>) -> Vec<String> {
+    candidate.reasons.iter().map(|reason| sanitise(&reason.to_string()).into_owned()).collect()
+}
+
+/// Tells of each index on the way which of its entries was taken, and why not the others.
+fn explained(steps: &[Step], chosen: &Result<Chosen, Error>, room: Room) -> String {
+    if steps.is_empty() {
+        return chosen.as_ref().map_or_else(|_| String::new(), |_| format!("chosen: {NAMED}\n"));
+    }
+    let tables = steps.iter().map(|step| {
+        let candidates = step.candidates();
+        let mut table = Table::new(&["VERDICT", "DIGEST", "PLATFORM", "DISK TYPE", "REASONS"]);
+        for candidate in &candidates {
+            table.row(row(candidate, room));
+        }
+        format!("index {}\n{}", step.digest(), table.without_empty_columns().text(room))
+    });
+    tables.collect::<Vec<_>>().join("\n")
+}
+
+fn row(candidate: &Candidate<'_>, room: Room) -> [String; 5] {
+    let verdict = match candidate.verdict {
+        Verdict::Rejected => "rejected",
+        Verdict::Accepted if candidate.reasons.iter().any(|reason| matches!(reason, Reason::Tied(_))) => "fits",
+        Verdict::Accepted => "chosen",
+    };
+    let entry = candidate.entry;
+    [
+        verdict.to_owned(),
+        digest(entry, room),
+        entry.platform().map(ToString::to_string).unwrap_or_default(),
+        entry.annotation(DISK_TYPE).unwrap_or_default().to_owned(),
+        reasons(candidate).join("; "),
+    ]
+}
+
+/// Names content: enough to tell it from others on a terminal, else whole.
+pub(super) fn digest(entry: &Entry, room: Room) -> String {
+    let Some(digest) = entry.digest() else { return String::new() };
+    match (room, digest.split_once(':')) {
+        (Room::Columns(_), Some((algorithm, hex))) => {
+            let short: String = hex.chars().take(SHORT).collect();
+            if algorithm == "sha256" { short } else { format!("{algorithm}:{short}") }
+        }
+        _ => digest,
+    }
+}
+
+/// So many digits tell digests apart, for eyes.
+const SHORT: usize = 12;
