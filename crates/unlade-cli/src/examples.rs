@@ -29,6 +29,8 @@ Examples:
   unlade pull ghcr.io/acme/disk:1.4                         the title names the file
   unlade pull ghcr.io/acme/disk:1.4 --arch arm64 -o disk.img
   unlade pull ocidir://layouts/disk:v1 -o images/           a folder, under the title
+  unlade pull ghcr.io/acme/netboot:1.4 -o netboot           several layers, into a folder
+  unlade pull ghcr.io/acme/netboot:1.4 --dry-run            what would be pulled to where
   unlade pull localhost:5000/disk:v1 -o - --quiet           to stdout, for a pipe
   unlade pull registry.example/disk:v1 --pull-secret-file secret --ca-file ca.pem -o disk.img";
 
@@ -63,7 +65,8 @@ Examples:
 
 /// Below the options of `blob`.
 pub(crate) const BLOB: &str = "\
-Bytes go out as they come, and are verified at the end: trust them once the exit code is 0.
+Bytes go out as they come, and are verified at the end: trust them once the exit code is 0. With
+--verify-first none goes out before.
 
 Examples:
   unlade blob \"ghcr.io/acme/disk@$DIGEST\" > layer           DIGEST=sha256:… of the blob
@@ -162,7 +165,7 @@ mod tests {
     fn every_example_is_a_command_line() {
         for (verb, text, count) in [
             ("", UNLADE, 3),
-            ("pull", PULL, 5),
+            ("pull", PULL, 7),
             ("pick", PICK, 3),
             ("inspect", INSPECT, 3),
             ("manifest", MANIFEST, 3),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind as UsageKind;
 use serde_json::{Value, json};
-use unlade::error::Advice;
+use unlade::error::{Advice, FileFate, FileReport};
 use unlade::{Error, ErrorKind};
 
 use crate::options;
@@ -18,6 +18,9 @@ use crate::progress::{Display, Voice};
 
 /// How long the document of a failure may take: it fits any pipe that is not full already.
 const COURTESY: Duration = Duration::from_secs(1);
+
+/// How many files an error lists in its text; the document has them all.
+const MAX_LISTED: usize = 32;
 
 /// Returns the exit code of a kind of error.
 pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
@@ -150,10 +153,46 @@ fn text(error: &Error) -> String {
     for candidate in candidates(error) {
         text.extend(["    ", &clean(candidate), "\n"]);
     }
+    text.push_str(&failed_files(&error.context().files));
     if let Some(hint) = hint(error) {
         text.extend(["hint: ", &clean(&hint), "\n"]);
     }
     text
+}
+
+/// Lists the files that could not be had, with the reasons, as many as a screen can hold.
+fn failed_files(files: &[FileReport]) -> String {
+    let failed: Vec<String> = files
+        .iter()
+        .filter_map(|file| match &file.fate {
+            FileFate::Failed(reasons) => Some((file, reasons.join(": "))),
+            _ => None,
+        })
+        .map(|(file, reason)| format!("    {}: {}\n", clean(&file.path.display().to_string()), clean(&reason)))
+        .collect();
+    let mut text: String = failed.iter().take(MAX_LISTED).map(String::as_str).collect();
+    if let Some(more) = failed.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
+        text.push_str(&format!("    and {more} more\n"));
+    }
+    text
+}
+
+/// Describes what became of one of several files, with the contract's keys.
+fn file(file: &FileReport) -> Value {
+    let (status, reason) = match &file.fate {
+        FileFate::Downloaded => ("downloaded", None),
+        FileFate::Failed(reasons) => ("failed", Some(clean(&reasons.join(": ")))),
+        FileFate::Present => ("present", None),
+        _ => ("skipped", None),
+    };
+    json!({
+        "path": file.path.display().to_string(),
+        "title": clean(&file.title),
+        "digest": file.digest.to_string(),
+        "size": file.size,
+        "status": status,
+        "error": reason,
+    })
 }
 
 /// Says all of it in one line.
@@ -185,6 +224,9 @@ pub(crate) fn document(error: &Error, code: u8) -> Value {
     if let Some(candidates) = Some(candidates(error)).filter(|list| !list.is_empty()) {
         fields["candidates"] = json!(candidates);
     }
+    if !context.files.is_empty() {
+        fields["files"] = context.files.iter().map(file).collect();
+    }
     if !context.registry_errors.is_empty() {
         fields["registry_errors"] = json!(context.registry_errors);
     }
@@ -212,6 +254,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
                 "check that the login may read this repository; --pull-secret-file or --authfile give one"
             }
             ErrorKind::Locked => "wait longer with --lock-timeout",
+            ErrorKind::Mismatch if !context.files.is_empty() => {
+                "what is wrong was not published; try again later, or tell the registry's operators"
+            }
             ErrorKind::Mismatch => "nothing was published; try again later, or tell the registry's operators",
             ErrorKind::NotFound => "check the spelling of the repository, and of the tag or digest",
             ErrorKind::RateLimited => "come back later, or log in for a higher limit",
@@ -252,6 +297,7 @@ fn advised(advice: &Advice) -> String {
         Advice::NameHost(host) => {
             format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
+        Advice::NameFolder => "name a folder, or another one, with -o FOLDER".to_owned(),
         Advice::NameOutput => "name the file with -o FILE".to_owned(),
         Advice::LogIn => {
             "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist"
@@ -270,6 +316,9 @@ fn advised(advice: &Advice) -> String {
         }
         Advice::ShowCertificate => {
             "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()
+        }
+        Advice::SpoolElsewhere(bytes) => {
+            format!("free {} there, or name another folder with the variable TMPDIR", crate::units::bytes(*bytes))
         }
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::SpeakKnownScheme => {

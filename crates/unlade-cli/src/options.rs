@@ -37,7 +37,7 @@ pub(crate) struct Options {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Download the one layer of an artifact into a file, verified
+    /// Download the layers of an artifact into files, verified
     #[command(after_help = examples::PULL)]
     Pull(Pull),
     /// Say what a pull would take, and why

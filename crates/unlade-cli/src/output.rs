@@ -1,6 +1,7 @@
 //! What goes to stdout: data alone.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,8 +10,11 @@ use unlade::spec::descriptor::{Annotations, Descriptor};
 use unlade::spec::entry::Entry;
 use unlade::spec::text::sanitise;
 use unlade::target::Target;
+use unlade::target::spool::SpoolTarget;
 use unlade::target::writer::WriterTarget;
 use unlade::{Error, ErrorKind, Result};
+
+use crate::progress::Display;
 
 /// Returns stdout as the target of a blob.
 ///
@@ -20,6 +24,31 @@ use unlade::{Error, ErrorKind, Result};
 pub(crate) fn target() -> Result<Target> {
     open()?;
     Ok(Target::Ordered(Box::new(WriterTarget::new("stdout", Box::new(io::stdout()))), None))
+}
+
+/// Returns stdout as the target of a blob that is verified before its first byte goes there.
+///
+/// # Errors
+///
+/// As [`target`].
+pub(crate) fn spool(display: &Arc<Display>) -> Result<Target> {
+    open()?;
+    let writer = Box::new(Streaming(Arc::clone(display)));
+    Ok(Target::Positioned(Box::new(SpoolTarget::new("stdout", writer, std::env::temp_dir()))))
+}
+
+/// Stdout, which tells the display when it gets bytes: behind them no document can be told apart.
+struct Streaming(Arc<Display>);
+
+impl io::Write for Streaming {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.stream();
+        io::stdout().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
 }
 
 /// Fails if the process was started without a stdout.

@@ -1,18 +1,20 @@
 //! A reference resolved: a manifest and its layers.
 
-use std::path::Path;
+mod download;
+mod plan;
+mod several;
+
 use std::sync::Arc;
 
+pub use self::download::{ArtifactDownload, Pulled};
+pub use self::plan::{Planned, Standing};
 use crate::client::{Client, Found};
-use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::image;
+use crate::error::{Error, Result};
+use crate::image::{self, Layers};
 use crate::source::{Document, Source};
-use crate::spec::descriptor::{Content, Descriptor};
+use crate::spec::descriptor::Descriptor;
 use crate::spec::manifest::ImageManifest;
 use crate::spec::reference::Reference;
-use crate::target::Target;
-use crate::target::file::{self, FileOptions, FileTarget, Place};
-use crate::transfer::{Delivery, Progress};
 
 /// The manifest of one artifact, verified, and where its blobs are.
 #[derive(Debug, Clone)]
@@ -22,15 +24,6 @@ pub struct Artifact {
     source: Arc<dyn Source>,
     found: Found,
     manifest: ImageManifest,
-}
-
-/// The download of one artifact's one layer.
-#[derive(Debug)]
-#[must_use = "nothing is downloaded before it is given a target"]
-pub struct ArtifactDownload<'a> {
-    artifact: &'a Artifact,
-    options: FileOptions,
-    progress: Arc<Progress>,
 }
 
 impl Artifact {
@@ -79,12 +72,22 @@ impl Artifact {
         &self.source
     }
 
-    /// Chooses the layer that a download takes.
+    /// Chooses the layers that become files: the only one, and of several those that have a title.
     ///
     /// # Errors
     ///
-    /// [`Ambiguous`](crate::ErrorKind::Ambiguous) if there are several,
+    /// [`Ambiguous`](crate::ErrorKind::Ambiguous) if there are several and none has a title,
     /// [`NoCandidate`](crate::ErrorKind::NoCandidate) if there is none.
+    pub fn layers(&self) -> Result<Layers<'_>> {
+        image::layers(&self.manifest)
+            .map_err(|error| self.named(error).making(format!("cannot choose the layers of {}", self.reference)))
+    }
+
+    /// Chooses the one layer that becomes a file or a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`layers`](Self::layers), and [`Ambiguous`](crate::ErrorKind::Ambiguous) if that gives several.
     pub fn layer(&self) -> Result<&Descriptor> {
         image::layer(&self.manifest)
             .map_err(|error| self.named(error).making(format!("cannot choose a layer of {}", self.reference)))
@@ -95,79 +98,8 @@ impl Artifact {
         error.with(|context| context.reference = Some(self.reference.to_string()))
     }
 
-    /// Prepares the download of the layer, which is chosen when a target is named.
+    /// Prepares the download of the layers, which are chosen when a target is named.
     pub fn download(&self) -> ArtifactDownload<'_> {
-        ArtifactDownload { artifact: self, options: FileOptions::default(), progress: Arc::default() }
-    }
-}
-
-impl ArtifactDownload<'_> {
-    /// Sets how files are written.
-    pub fn options(mut self, options: FileOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Sets where bytes are counted.
-    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
-        self.progress = progress;
-        self
-    }
-
-    /// Downloads into a file: `path` names it, or a folder in which it gets its title.
-    ///
-    /// The file appears under its name only after size and digest matched; what was
-    /// there before stays until then.
-    ///
-    /// # Errors
-    ///
-    /// As [`Artifact::layer`]; [`Mismatch`](crate::ErrorKind::Mismatch) if the bytes are not the layer's,
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a path that is no file,
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) once the retries are spent.
-    pub async fn into_file(self, path: impl AsRef<Path>) -> Result<Delivery> {
-        let layer = self.artifact.layer()?;
-        let place = file::resolve(path.as_ref(), layer.title()).map_err(|error| self.artifact.named(error))?;
-        self.into_place(place).await
-    }
-
-    /// Downloads into the current folder, into a file that has the layer's title, as [`into_file`](Self::into_file)
-    /// does.
-    ///
-    /// # Errors
-    ///
-    /// As [`into_file`](Self::into_file), and [`Exists`](crate::ErrorKind::Exists) if the name is taken by other
-    /// content: it came from the publisher.
-    pub async fn into_titled_file(self) -> Result<Delivery> {
-        let layer = self.artifact.layer()?;
-        let place = file::resolve_titled(layer.title()).map_err(|error| self.artifact.named(error))?;
-        self.into_place(place).await
-    }
-
-    async fn into_place(self, place: Place) -> Result<Delivery> {
-        let target = FileTarget::new(place, self.options.clone());
-        self.into_target(Target::Positioned(Box::new(target))).await
-    }
-
-    /// Downloads into any target.
-    ///
-    /// # Errors
-    ///
-    /// As [`into_file`](Self::into_file).
-    pub async fn into_target(self, target: Target) -> Result<Delivery> {
-        let (artifact, layer) = (self.artifact, self.artifact.layer()?);
-        artifact
-            .client
-            .download(Arc::clone(&artifact.source), Content::from(layer), self.progress)
-            .into_target(target)
-            .await
-            .map_err(|error| artifact.named(incomplete(error)))
-    }
-}
-
-/// Says what helps against a blob that is missing although a manifest names it.
-fn incomplete(error: Error) -> Error {
-    match (error.kind(), &error.context().advice) {
-        (ErrorKind::NotFound, None) => error.advise(Advice::PushAgain),
-        _ => error,
+        ArtifactDownload::new(self)
     }
 }

@@ -24,7 +24,8 @@ use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest};
 use crate::spec::reference::{Place, Reference, Selector};
-use crate::transfer::{Download, Progress};
+use crate::target::Job;
+use crate::transfer::{Buffers, Download, Progress};
 use crate::transport::{Pool, RootLoader, Transport};
 
 /// An index in an index in an index: real ones nest two deep, and a chain without end is an attack.
@@ -127,7 +128,23 @@ impl Client {
             cancel: self.cancel.clone(),
             observer: Arc::clone(&self.observer),
             progress,
+            buffers: Buffers::default(),
         }
+    }
+
+    /// Describes a blob that is about to be put into a target, for work that ends when `cancel` says so.
+    pub(crate) fn job(&self, content: Content, cancel: Cancel) -> Job {
+        Job::new(content, self.config.lock_timeout, cancel, Arc::clone(&self.observer))
+    }
+
+    /// Returns the request to stop that everything the client does obeys.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Tells whoever watches of an event.
+    pub(crate) fn tell(&self, event: &Event) {
+        self.observer.notice(event);
     }
 
     async fn root(&self, source: &dyn Source, reference: &Reference) -> Result<Document> {

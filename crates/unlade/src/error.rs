@@ -3,9 +3,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::spec::api_error::ApiError;
+use crate::spec::digest::Digest;
 use crate::spec::entry::Unreadable;
 use crate::spec::reference::ReferenceError;
 use crate::spec::safe_url::SafeUrl;
@@ -131,6 +133,38 @@ pub struct Context {
     pub retry_after: Option<Duration>,
     /// What would help, for a program to spell out.
     pub advice: Option<Advice>,
+    /// What became of each of several files, where some could not be had.
+    pub files: Vec<FileReport>,
+}
+
+/// One of several files that were to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileReport {
+    /// Where it is, or was to be.
+    pub path: PathBuf,
+    /// What its publisher calls it; text from outside.
+    pub title: String,
+    /// The digest of the layer.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What became of it.
+    pub fate: FileFate,
+}
+
+/// What became of one of several files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFate {
+    /// It was fetched, and is there.
+    Downloaded,
+    /// It could not be had, for these reasons, outermost first.
+    Failed(Vec<String>),
+    /// It was there already.
+    Present,
+    /// It was not tried.
+    Skipped,
 }
 
 /// What would help against an error: facts, which a program turns into its own words.
@@ -164,6 +198,8 @@ pub enum Advice {
     MakeFolder(String),
     /// Call this host by a name that its certificate has.
     NameHost(String),
+    /// Name a folder, or another one, for the files.
+    NameFolder,
     /// Name the file to write to.
     NameOutput,
     /// Near names that do exist.
@@ -184,6 +220,8 @@ pub enum Advice {
     SpeakKnownScheme,
     /// The server speaks TLS.
     SpeakTls,
+    /// Free room for temporary files, this many bytes, or keep them elsewhere.
+    SpoolElsewhere(u64),
     /// Allow an older TLS version.
     TlsMinimum,
     /// Trust this realm host with the registry's login.

@@ -37,4 +37,7 @@ pub(crate) struct Pick {
 pub(crate) struct Blob {
     /// The blob, by its own digest: HOST/REPO@DIGEST or ocidir://PATH@DIGEST, or ocitar:// alike
     pub(crate) reference: String,
+    /// Keep the bytes in a temporary file until all of them are verified
+    #[arg(long, env = "UNLADE_VERIFY_FIRST", value_parser = BoolishValueParser::new())]
+    pub(crate) verify_first: bool,
 }

@@ -17,14 +17,21 @@ pub(crate) struct Pull {
     /// host is Docker Hub's. oci:// or docker:// may stand before the host. ocidir:// is an OCI
     /// image layout in a folder, ocitar:// one in a tar.
     pub(crate) reference: String,
-    /// A file, a folder, or - for stdout [default: the title that the publisher gave, in this folder]
+    /// A file, a folder, or - for stdout [default: the titles that the publisher gave, in this folder]
     ///
-    /// A folder, or a path that ends in /, takes the file under its title. A file that is there is
-    /// replaced only once the new one is verified. Bytes on stdout are verified at their end:
-    /// trust them once the exit code is 0.
+    /// The one layer of an artifact becomes a file. Several become files in a folder, each under its
+    /// title; layers without a title are left out. A folder, or a path that ends in /, takes a single
+    /// file under its title too. A file that is there is replaced only once the new one is verified.
+    /// Bytes on stdout are verified at their end: trust them once the exit code is 0.
     #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH", allow_hyphen_values = true)]
     pub(crate) output: Option<PathBuf>,
-    /// Without -o, replace a file that is there and differs
+    /// Say what would be pulled and what is there already, and write nothing
+    #[arg(long, env = "UNLADE_DRY_RUN", value_parser = BoolishValueParser::new())]
+    pub(crate) dry_run: bool,
+    /// With -o -, keep the bytes in a temporary file until all of them are verified
+    #[arg(long, env = "UNLADE_VERIFY_FIRST", value_parser = BoolishValueParser::new())]
+    pub(crate) verify_first: bool,
+    /// Without -o, replace files that are there and differ
     #[arg(long, env = "UNLADE_OVERWRITE", value_parser = BoolishValueParser::new())]
     pub(crate) overwrite: bool,
     /// Do not wait until the file would survive a power cut

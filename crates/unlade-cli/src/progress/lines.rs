@@ -64,7 +64,7 @@ impl Lines {
             "bytes_fetched": self.counters.fetched(),
             "bytes_total": self.counters.total(),
             "rate": rate,
-            "connections": 1,
+            "connections": self.counters.connections(),
         }));
     }
 }

@@ -23,8 +23,12 @@ pub(super) async fn run(options: &options::Blob, session: &Session) -> Result<()
     }
     let client = session.client();
     let source = client.source(&reference)?;
-    let target = output::target()?;
-    session.display().stream();
+    let target = if options.verify_first {
+        output::spool(session.display())?
+    } else {
+        session.display().stream();
+        output::target()?
+    };
     let download = client.download(source, Content { digest, size: None }, session.display().counters());
     download.into_target(target).await.map(drop)
 }

@@ -52,7 +52,7 @@ struct Chosen {
 
 impl Chosen {
     fn new(artifact: Artifact) -> Result<Self> {
-        let layers = vec![artifact.layer()?.clone()];
+        let layers = artifact.layers()?.taken.into_iter().cloned().collect();
         Ok(Self { manifest: artifact.descriptor(), layers, artifact })
     }
 

@@ -4,12 +4,13 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Instant;
 
-use serde_json::json;
-use unlade::artifact::Artifact;
+use serde_json::{Value, json};
+use unlade::artifact::{Artifact, ArtifactDownload, Planned, Pulled, Standing};
+use unlade::source::EndpointId;
+use unlade::spec::descriptor::Descriptor;
 use unlade::spec::text::sanitise;
-use unlade::target::Status;
 use unlade::target::file::{Durability, FileOptions, Replace};
-use unlade::transfer::Delivery;
+use unlade::target::{Status, Target};
 use unlade::{Error, ErrorKind, Result};
 
 use super::{reference, selection};
@@ -18,33 +19,64 @@ use crate::output;
 use crate::session::Session;
 use crate::units;
 
+/// So many files are told of one by one; of more, only what they come to.
+const MAX_LISTED: usize = 32;
+
 pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()> {
     let started = Instant::now();
     let reference = reference(&options.reference)?;
-    let to_stdout = options.output.as_deref() == Some(Path::new("-"));
-    if to_stdout && session.json() {
+    check(options, session)?;
+    let to_stdout = to_stdout(options);
+    if !to_stdout || !std::io::stdout().is_terminal() {
+        session.display().watch(&format!("asking for {reference}"));
+    }
+    let stdout = if to_stdout && !options.dry_run { Some(stdout(options, session)?) } else { None };
+    let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
+    let download = artifact.download().options(files(options)).progress(session.display().counters());
+    if options.dry_run {
+        return plan(options, session, &artifact, download, started).await;
+    }
+    let pulled = match stdout {
+        Some(stdout) => {
+            let layer = artifact.layer()?.clone();
+            vec![Pulled::new(layer, download.into_target(stdout).await?)]
+        }
+        None => download.into_path(options.output.as_deref()).await?,
+    };
+    session.display().finish();
+    if session.json() {
+        let endpoints = endpoints(&pulled);
+        let files = pulled.iter().map(fetched).collect();
+        return output::document(&report(&artifact, files, &endpoints, started)).await;
+    }
+    for line in words(&artifact, &pulled, started) {
+        session.display().summary(&line);
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be meant, before anything is asked for.
+fn check(options: &options::Pull, session: &Session) -> Result<()> {
+    let to_stdout = to_stdout(options);
+    if to_stdout && session.json() && !options.dry_run {
         return Err(Error::new(ErrorKind::InvalidInput, "--json and -o - both want stdout"));
+    }
+    if options.verify_first && !to_stdout {
+        let message = "--verify-first is for -o -: a file is always verified before it has its name";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
         return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
     }
-    if !to_stdout || !std::io::stdout().is_terminal() {
-        session.display().watch(&format!("asking for {reference}"));
-    }
-    let stdout = to_stdout.then(output::target).transpose()?;
-    let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
-    let download = artifact.download().options(files(options)).progress(session.display().counters());
-    let delivery = match (stdout, &options.output) {
-        (Some(stdout), _) => download.into_target(stdout).await?,
-        (None, Some(path)) => download.into_file(path).await?,
-        (None, None) => download.into_titled_file().await?,
-    };
-    session.display().finish();
-    if session.json() {
-        return output::document(&report(&artifact, &delivery, started)?).await;
-    }
-    session.display().summary(&words(&artifact, &delivery));
     Ok(())
+}
+
+fn to_stdout(options: &options::Pull) -> bool {
+    options.output.as_deref() == Some(Path::new("-"))
+}
+
+fn stdout(options: &options::Pull, session: &Session) -> Result<Target> {
+    if options.verify_first { output::spool(session.display()) } else { output::target() }
 }
 
 fn files(options: &options::Pull) -> FileOptions {
@@ -58,9 +90,73 @@ fn files(options: &options::Pull) -> FileOptions {
     files
 }
 
-fn words(artifact: &Artifact, delivery: &Delivery) -> String {
+/// Says what would be done.
+async fn plan(
+    options: &options::Pull,
+    session: &Session,
+    artifact: &Artifact,
+    download: ArtifactDownload<'_>,
+    started: Instant,
+) -> Result<()> {
+    let planned = if to_stdout(options) {
+        vec![(artifact.layer()?.clone(), None, Standing::Planned)]
+    } else {
+        let planned = download.plan(options.output.as_deref()).await?;
+        planned.into_iter().map(|Planned { layer, path, standing, .. }| (layer, Some(path), standing)).collect()
+    };
+    session.display().finish();
+    if session.json() {
+        let files = planned
+            .iter()
+            .map(|(layer, path, standing)| {
+                let status = if *standing == Standing::Present { "present" } else { "planned" };
+                file(layer, path.as_deref(), status, (0, 0))
+            })
+            .collect();
+        let mut document = report(artifact, files, &[], started);
+        document["dry_run"] = json!(true);
+        return output::document(&document).await;
+    }
+    let mut text = String::new();
+    for (layer, path, standing) in &planned {
+        let place = path.as_deref().map_or_else(|| "stdout".into(), Path::to_string_lossy);
+        let done = if *standing == Standing::Present { "is there already" } else { "would be pulled" };
+        let size = units::bytes(layer.size);
+        text.push_str(&sanitise(&format!("{place} {done}: {size}, {}", layer.digest)));
+        text.push('\n');
+    }
+    output::bytes(text).await
+}
+
+/// Says what was done, in lines.
+fn words(artifact: &Artifact, pulled: &[Pulled], started: Instant) -> Vec<String> {
+    if let [one] = pulled {
+        return vec![single(artifact, one)];
+    }
+    let mut lines = Vec::new();
+    if pulled.len() <= MAX_LISTED {
+        lines.extend(pulled.iter().map(|one| {
+            let receipt = &one.delivery.receipt;
+            let done = if receipt.status == Status::Present { " is there already" } else { "" };
+            format!("{}{done}: {}, {}", place(one), units::bytes(receipt.verified.size), receipt.verified.digest)
+        }));
+    }
+    let size = pulled.iter().map(|one| one.delivery.receipt.verified.size).fold(0, u64::saturating_add);
+    let fetched = pulled.iter().filter(|one| one.delivery.receipt.status != Status::Present).count();
+    lines.push(format!(
+        "{} files, {} from {} in {:.1} s, verified; {} were there already",
+        pulled.len(),
+        units::bytes(size),
+        artifact.reference(),
+        started.elapsed().as_secs_f64(),
+        pulled.len() - fetched,
+    ));
+    lines
+}
+
+fn single(artifact: &Artifact, pulled: &Pulled) -> String {
+    let (delivery, path) = (&pulled.delivery, place(pulled));
     let receipt = &delivery.receipt;
-    let path = receipt.path.as_ref().map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
     let size = units::bytes(receipt.verified.size);
     match receipt.status {
         Status::Present => format!("{path} is there already: {size}, {}", receipt.verified.digest),
@@ -73,28 +169,51 @@ fn words(artifact: &Artifact, delivery: &Delivery) -> String {
     }
 }
 
-fn report(artifact: &Artifact, delivery: &Delivery, started: Instant) -> Result<serde_json::Value> {
-    let receipt = &delivery.receipt;
-    let layer = artifact.layer()?;
-    let status = match receipt.status {
+fn place(pulled: &Pulled) -> String {
+    pulled.delivery.receipt.path.as_ref().map_or_else(|| "stdout".to_owned(), |path| path.display().to_string())
+}
+
+/// Names the places that bytes came from, each once.
+fn endpoints(pulled: &[Pulled]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for name in pulled.iter().flat_map(|one| &one.delivery.endpoints).map(EndpointId::as_str) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn report(artifact: &Artifact, files: Vec<Value>, endpoints: &[&str], started: Instant) -> Value {
+    json!({
+        "reference": artifact.reference().to_string(),
+        "manifest": output::descriptor(&artifact.descriptor()),
+        "files": files,
+        "endpoints": endpoints,
+        "elapsed_seconds": started.elapsed().as_secs_f64(),
+    })
+}
+
+fn fetched(pulled: &Pulled) -> Value {
+    let delivery = &pulled.delivery;
+    let status = match delivery.receipt.status {
         Status::Present => "present",
         _ => "downloaded",
     };
-    let endpoints: Vec<&str> = delivery.endpoints.iter().map(unlade::source::EndpointId::as_str).collect();
-    Ok(json!({
-        "reference": artifact.reference().to_string(),
-        "manifest": output::descriptor(&artifact.descriptor()),
-        "files": [{
-            "path": receipt.path.as_ref().map(|path| path.display().to_string()),
-            "title": layer.title().map(sanitise),
-            "digest": receipt.verified.digest.to_string(),
-            "size": receipt.verified.size,
-            "media_type": sanitise(layer.media_type.as_str()),
-            "status": status,
-            "bytes_fetched": delivery.bytes_fetched,
-            "bytes_resumed": delivery.bytes_resumed,
-        }],
-        "endpoints": endpoints,
-        "elapsed_seconds": started.elapsed().as_secs_f64(),
-    }))
+    let path = delivery.receipt.path.as_deref();
+    file(&pulled.layer, path, status, (delivery.bytes_fetched, delivery.bytes_resumed))
+}
+
+/// Describes a file with the contract's keys; of its bytes, those that were fetched, and those not fetched again.
+fn file(layer: &Descriptor, path: Option<&Path>, status: &str, (fetched, resumed): (u64, u64)) -> Value {
+    json!({
+        "path": path.map(|path| path.display().to_string()),
+        "title": layer.title().map(sanitise),
+        "digest": layer.digest.to_string(),
+        "size": layer.size,
+        "media_type": sanitise(layer.media_type.as_str()),
+        "status": status,
+        "bytes_fetched": fetched,
+        "bytes_resumed": resumed,
+    })
 }

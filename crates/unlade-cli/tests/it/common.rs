@@ -13,8 +13,8 @@ use unlade_testkit::process::{Outcome, Run};
 const ERROR_KEYS: [&str; 8] = ["attempts", "causes", "exit_code", "hint", "kind", "message", "status", "url"];
 
 /// The keys that it has where there is something to say.
-const MORE_ERROR_KEYS: [&str; 5] =
-    ["candidates", "elapsed_seconds", "reference", "registry_errors", "retry_after_seconds"];
+const MORE_ERROR_KEYS: [&str; 6] =
+    ["candidates", "elapsed_seconds", "files", "reference", "registry_errors", "retry_after_seconds"];
 
 /// The command as it was built, in a clean environment.
 pub(crate) fn unlade() -> Run {

@@ -4,6 +4,7 @@ mod archives;
 mod choosing;
 mod credentials;
 mod documents;
+pub(crate) mod folders;
 mod options;
 mod places;
 mod references;

@@ -1,10 +1,10 @@
-//! The choice of a manifest in an index and of a layer in a manifest. Pure.
+//! The choice of a manifest in an index. Pure.
 
 use super::explain;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::Descriptor;
 use crate::spec::entry::Entry;
-use crate::spec::manifest::{ImageManifest, Index};
+use crate::spec::manifest::Index;
 use crate::spec::platform::{Platform, PlatformSpec};
 use crate::spec::text;
 
@@ -61,30 +61,12 @@ fn none_fits(entries: &[Entry], selection: &Selection) -> Error {
     }
 }
 
-/// Chooses the one layer of a manifest.
-///
-/// # Errors
-///
-/// [`ErrorKind::NoCandidate`] if there is none, [`ErrorKind::Ambiguous`] if there are several,
-/// [`ErrorKind::Unsupported`] or [`ErrorKind::Malformed`] if it cannot be read.
-pub fn layer(manifest: &ImageManifest) -> Result<&Descriptor> {
-    match manifest.layers.as_slice() {
-        [one] => Ok(one.readable()?),
-        [] => Err(Error::new(ErrorKind::NoCandidate, "the manifest has no layers")),
-        several => {
-            let all: Vec<&Entry> = several.iter().collect();
-            let message = format!("the manifest has {} layers", all.len());
-            Err(choose(Error::new(ErrorKind::Ambiguous, message), "layer", &all))
-        }
-    }
-}
-
 fn is_attestation(entry: &Entry) -> bool {
     entry.platform().is_some_and(Platform::is_unknown)
 }
 
 /// Lists the candidates in an error, as many as a screen can hold.
-fn choose(error: Error, by: &'static str, candidates: &[&Entry]) -> Error {
+pub(super) fn choose(error: Error, by: &'static str, candidates: &[&Entry]) -> Error {
     let error = match candidates.len().checked_sub(MAX_LISTED) {
         None | Some(0) => error,
         Some(more) => {

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::file::Durability;
 use super::made::Made;
 use super::place::{Missing, Place};
+use super::root::Anchor;
 use crate::error::{Error, Result};
 
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -21,6 +22,7 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
     made: Made,
+    anchor: Option<Anchor>,
 }
 
 impl Directory {
@@ -37,11 +39,49 @@ impl Directory {
         let shown = shown(&place.base);
         let descriptor = openat(CWD, shown, FLAGS, Mode::empty())
             .map_err(|error| Error::io(format!("cannot open the folder {}", shown.display()), error.into()))?;
-        let mut directory = Self { descriptor, path: place.base.clone(), made };
+        let mut directory = Self { descriptor, path: place.base.clone(), made, anchor: None };
         for folder in &place.folders {
             directory = directory.enter(folder, durability)?;
         }
         Ok(directory)
+    }
+
+    /// Opens the folder of a place if it is there, without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but for a folder that is missing.
+    pub(super) fn find(place: &Place) -> Result<Option<Self>> {
+        let shown = shown(&place.base);
+        let descriptor = match openat(CWD, shown, FLAGS, Mode::empty()) {
+            Ok(descriptor) => descriptor,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(Error::io(format!("cannot open the folder {}", shown.display()), error.into())),
+        };
+        let mut directory = Self { descriptor, path: place.base.clone(), made: Made::default(), anchor: None };
+        for folder in &place.folders {
+            match directory.step(folder)? {
+                Some(inner) => directory = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(directory))
+    }
+
+    /// Opens a folder that the user chose, and that must be there.
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        let descriptor = openat(CWD, path, FLAGS, Mode::empty())
+            .map_err(|error| Error::io(format!("cannot open the folder {}", path.display()), error.into()))?;
+        Ok(Self { descriptor, path: path.to_owned(), made: Made::default(), anchor: None })
+    }
+
+    /// Opens the same folder once more: for one of the files that go into it together.
+    pub(super) fn share(&self, anchor: Option<Anchor>) -> Result<Self> {
+        let descriptor = self
+            .descriptor
+            .try_clone()
+            .map_err(|error| Error::io(format!("cannot open the folder {}", self.path().display()), error))?;
+        Ok(Self { descriptor, path: self.path.clone(), made: Made::default(), anchor })
     }
 
     /// Returns the path that a name in the folder has for the user.
@@ -78,43 +118,71 @@ impl Directory {
         sync(self.as_fd())
     }
 
-    fn enter(mut self, folder: &str, durability: Durability) -> Result<Self> {
+    /// Makes the names in the folder durable: now, or together with those of the other files that go into it.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        match &self.anchor {
+            Some(anchor) => {
+                anchor.owe();
+                Ok(())
+            }
+            None => self.sync(),
+        }
+    }
+
+    /// Enters a folder, which is made if it is missing; it may not be a link.
+    pub(super) fn enter(mut self, folder: &str, durability: Durability) -> Result<Self> {
         let path = self.path.join(folder);
-        let flags = FLAGS | OFlags::NOFOLLOW;
-        let opened = match openat(&self, folder, flags, Mode::empty()) {
-            Err(Errno::NOENT) => {
+        let descriptor = match self.open_inner(folder)? {
+            Some(descriptor) => descriptor,
+            None => {
                 self.make(folder, durability)
                     .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error))?;
-                openat(&self, folder, flags, Mode::empty())
+                let gone = || Error::io(format!("cannot enter the folder {}", path.display()), Errno::NOENT.into());
+                self.open_inner(folder)?.ok_or_else(gone)?
             }
-            outcome => outcome,
         };
-        match opened {
-            Ok(descriptor) => Ok(Self { descriptor, path, made: self.made }),
-            Err(error) => {
-                let kind = match self.look(OsStr::new(folder)) {
-                    Ok(Some(found)) => FileType::from_raw_mode(found.st_mode),
-                    _ => FileType::Directory,
-                };
-                let why = match kind {
-                    FileType::Directory => String::new(),
-                    other => format!(", which is {}", describe(other)),
-                };
-                Err(Error::io(format!("cannot enter the folder {}{why}", path.display()), error.into()))
-            }
-        }
+        let anchor = self.anchor.map(|anchor| anchor.inside(folder));
+        Ok(Self { descriptor, path, made: self.made, anchor })
+    }
+
+    /// Enters a folder that is there; it may not be a link.
+    pub(super) fn step(&self, folder: &str) -> Result<Option<Self>> {
+        let opened = self.open_inner(folder)?;
+        let path = self.path.join(folder);
+        Ok(opened.map(|descriptor| Self { descriptor, path, made: Made::default(), anchor: None }))
+    }
+
+    fn open_inner(&self, folder: &str) -> Result<Option<OwnedFd>> {
+        let error = match openat(self, folder, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(descriptor) => return Ok(Some(descriptor)),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => error,
+        };
+        let kind = match self.look(OsStr::new(folder)) {
+            Ok(Some(found)) => FileType::from_raw_mode(found.st_mode),
+            _ => FileType::Directory,
+        };
+        let why = match kind {
+            FileType::Directory => String::new(),
+            other => format!(", which is {}", describe(other)),
+        };
+        let path = self.path.join(folder);
+        Err(Error::io(format!("cannot enter the folder {}{why}", path.display()), error.into()))
     }
 
     fn make(&mut self, folder: &str, durability: Durability) -> io::Result<()> {
         match mkdirat(&*self, folder, Mode::from_raw_mode(0o777)) {
-            Ok(()) => self.made.note(&self.descriptor, OsStr::new(folder)),
+            Ok(()) => match &self.anchor {
+                Some(anchor) => anchor.note_made(folder),
+                None => self.made.note(&self.descriptor, OsStr::new(folder)),
+            },
             // Made by another process in between: as good.
             Err(Errno::EXIST) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         match durability {
             Durability::NoSync => Ok(()),
-            Durability::Sync => self.sync(),
+            Durability::Sync => self.sync_names(),
         }
     }
 }
@@ -150,7 +218,8 @@ pub(super) fn describe(kind: FileType) -> &'static str {
     }
 }
 
-fn shown(path: &Path) -> &Path {
+/// Returns a path as it can be opened and shown: the current folder has a name.
+pub(super) fn shown(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 

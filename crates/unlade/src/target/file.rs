@@ -5,6 +5,8 @@
 //! renaming makes it the file. There is no journal: what is not published is
 //! removed.
 
+mod survey;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +18,10 @@ use super::directory::{Directory, describe, length, same};
 use super::lock::{self, Patience};
 use super::pages::FilePages;
 use super::partial::Partial;
-pub use super::place::{Place, Replace, resolve, resolve_titled};
+pub use super::place::{Place, Replace, resolve, resolve_titled, title};
 use super::publish::{Publication, exists};
 use super::room::reserve;
+use super::root::Root;
 use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Blind, Event, Observer};
@@ -50,6 +53,14 @@ pub struct FileOptions {
 }
 
 impl FileOptions {
+    /// Says whether a file may be replaced in a place that says so much about it.
+    pub(super) fn allow(&self, place: Replace) -> Replace {
+        match (place, self.replace) {
+            (Replace::Never, Replace::Never) => Replace::Never,
+            _ => Replace::Always,
+        }
+    }
+
     /// Sets whether a file may be replaced whose name a server chose.
     #[must_use]
     pub fn replace(mut self, replace: Replace) -> Self {
@@ -74,6 +85,7 @@ impl FileOptions {
 pub struct FileTarget {
     place: Place,
     options: FileOptions,
+    root: Option<Arc<Root>>,
     ticket: Ticket,
     observer: Arc<dyn Observer>,
     offer: Offer,
@@ -128,6 +140,7 @@ impl FileTarget {
         Self {
             place,
             options,
+            root: None,
             ticket: Ticket::new(),
             observer: Arc::new(Blind),
             offer: Offer::Any,
@@ -137,11 +150,23 @@ impl FileTarget {
         }
     }
 
+    /// Puts the file, whose place is in the folder, together with the others that go there.
+    #[must_use]
+    pub(super) fn beneath(mut self, root: Arc<Root>) -> Self {
+        self.root = Some(root);
+        self
+    }
+
+    fn open_folder(&self) -> Result<Arc<Directory>> {
+        let directory = match &self.root {
+            Some(root) => root.enter(&self.place.folders)?,
+            None => Directory::open(&self.place, self.options.durability)?,
+        };
+        Ok(Arc::new(directory))
+    }
+
     fn replace(&self) -> Replace {
-        match (self.place.replace(), self.options.replace) {
-            (Replace::Never, Replace::Never) => Replace::Never,
-            _ => Replace::Always,
-        }
+        self.options.allow(self.place.replace())
     }
 
     /// Looks at what has the final name, and opens it if it could be the blob.
@@ -221,7 +246,7 @@ impl Stage for FileTarget {
         if self.offer != Offer::Nothing {
             self.offer = offer(job);
         }
-        let mut directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
+        let mut directory = self.open_folder()?;
         if let Some((file, found)) = self.inspect(&directory)? {
             return Ok(self.present(directory, file, found));
         }
@@ -237,7 +262,7 @@ impl Stage for FileTarget {
                 return self.fill(partial, job);
             }
             if directory.is_removed() {
-                directory = Arc::new(Directory::open(&self.place, self.options.durability)?);
+                directory = self.open_folder()?;
             }
         }
         Err(patience.spent("one process after another"))

@@ -5,8 +5,11 @@
 //! synchronous: the threads of a download call it, and outlive a future that was
 //! dropped.
 
+mod arrange;
+mod case;
 mod directory;
 pub mod file;
+pub mod folder;
 mod lock;
 mod made;
 mod pages;
@@ -14,6 +17,8 @@ mod partial;
 mod place;
 mod publish;
 mod room;
+mod root;
+pub mod spool;
 mod stage;
 mod title;
 pub mod writer;

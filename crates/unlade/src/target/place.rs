@@ -104,12 +104,20 @@ pub fn resolve_titled(title: Option<&str>) -> Result<Place> {
     titled(Path::new(""), title, Missing::Fail, Replace::Never)
 }
 
+/// Returns the title of a layer that needs one.
+///
+/// # Errors
+///
+/// [`InvalidInput`](ErrorKind::InvalidInput) if it has none.
+pub fn title(title: Option<&str>) -> Result<&str> {
+    title.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "the layer has no title that could name its file")
+            .advise(Advice::NameOutput)
+    })
+}
+
 fn titled(folder: &Path, title: Option<&str>, missing: Missing, replace: Replace) -> Result<Place> {
-    let Some(title) = title else {
-        return Err(Error::new(ErrorKind::InvalidInput, "the layer has no title that could name its file")
-            .advise(Advice::NameOutput));
-    };
-    let title = Title::parse(title)?;
+    let title = Title::parse(self::title(title)?)?;
     Ok(Place {
         base: folder.to_owned(),
         missing,
@@ -130,12 +138,18 @@ fn existing(path: &Path) -> Result<Place> {
 }
 
 fn new(path: &Path) -> Result<Place> {
+    refuse_dangling(path)?;
+    file(path, path)
+}
+
+/// Refuses a link, of a path at which nothing was found.
+pub(super) fn refuse_dangling(path: &Path) -> Result<()> {
     // Anything but a link has come into being just now, and is looked at when the target is prepared.
     if is_link(path) {
         let message = format!("cannot follow the link {}, which leads nowhere", path.display());
         return Err(Error::io(message, io::Error::from(Errno::NOENT)));
     }
-    file(path, path)
+    Ok(())
 }
 
 fn is_link(path: &Path) -> bool {
@@ -151,8 +165,7 @@ fn file(real: &Path, path: &Path) -> Result<Place> {
     let opened = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let folder = opened.canonicalize().map_err(|error| unopened(opened, error))?;
     if holds_devices(&folder) {
-        let message = format!("{} is no device, and a file there would fill the memory", path.display());
-        return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice));
+        return Err(no_device(path));
     }
     Ok(Place {
         base: base.to_owned(),
@@ -170,6 +183,17 @@ fn unopened(folder: &Path, error: io::Error) -> Error {
     if missing { error.advise(Advice::MakeFolder(folder.display().to_string())) } else { error }
 }
 
+/// Refuses a path to be made somewhere below a folder for devices.
+pub(super) fn refuse_among_devices(path: &Path) -> Result<()> {
+    let above = path.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+    if above.is_some_and(|folder| holds_devices(&folder)) { Err(no_device(path)) } else { Ok(()) }
+}
+
+fn no_device(path: &Path) -> Error {
+    let message = format!("{} is no device, and a file there would fill the memory", path.display());
+    Error::new(ErrorKind::InvalidInput, message).advise(Advice::WriteDevice)
+}
+
 /// Says whether a folder is for devices, where the name of a new file is a mistyped one.
 fn holds_devices(folder: &Path) -> bool {
     folder.starts_with("/dev") && !folder.starts_with("/dev/shm")
@@ -180,7 +204,7 @@ fn names_folder(path: &Path) -> bool {
     bytes.ends_with(b"/") || bytes.ends_with(b"/.")
 }
 
-fn refuse_stream(path: &Path) -> Result<()> {
+pub(super) fn refuse_stream(path: &Path) -> Result<()> {
     let is_descriptor =
         path.parent().is_some_and(|parent| DESCRIPTOR_FOLDERS.iter().any(|folder| parent == Path::new(folder)));
     if is_descriptor || STREAMS.iter().any(|stream| path == Path::new(stream)) {
@@ -190,7 +214,7 @@ fn refuse_stream(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn no_file(path: &Path, kind: FileType) -> Error {
+pub(super) fn no_file(path: &Path, kind: FileType) -> Error {
     match kind {
         FileType::BlockDevice | FileType::CharacterDevice => {
             let message = format!("cannot replace {}, which is {}", path.display(), describe(kind));

@@ -114,7 +114,7 @@ impl Publication<'_> {
             }
             match self.durability {
                 Durability::NoSync => Ok(()),
-                Durability::Sync => partial.directory().sync(),
+                Durability::Sync => partial.directory().sync_names(),
             }
         };
         done().map_err(|error| {

@@ -78,11 +78,16 @@ fn is_ours(component: &str) -> bool {
     folded.starts_with('.') && (folded.ends_with(PARTIAL_SUFFIX) || folded.ends_with(JOURNAL_SUFFIX))
 }
 
-fn malformed(title: &str, fault: &str) -> Error {
+/// Quotes a title for a message, shortened.
+pub(super) fn quoted(title: &str) -> String {
     let plain = sanitise(title);
-    let quoted: String = plain.chars().take(MAX_QUOTED).collect();
-    let more = if quoted.len() < plain.len() { "…" } else { "" };
-    Error::new(ErrorKind::Malformed, format!("the title \"{quoted}{more}\" {fault}"))
+    let beginning: String = plain.chars().take(MAX_QUOTED).collect();
+    let more = if beginning.len() < plain.len() { "…" } else { "" };
+    format!("\"{beginning}{more}\"")
+}
+
+fn malformed(title: &str, fault: &str) -> Error {
+    Error::new(ErrorKind::Malformed, format!("the title {} {fault}", quoted(title)))
 }
 
 #[cfg(test)]

@@ -27,14 +27,15 @@ impl WriterTarget {
     pub fn new(name: impl Into<String>, writer: Box<dyn Write + Send>) -> Self {
         Self { name: name.into(), writer, ticket: Ticket::new(), observer: Arc::new(Blind) }
     }
+}
 
-    fn fault(&self, error: std::io::Error) -> Error {
-        let message = match error.kind() {
-            IoErrorKind::BrokenPipe => format!("the reader of {} went away", self.name),
-            _ => format!("cannot write to {}", self.name),
-        };
-        Error::io(message, error)
-    }
+/// Names the stream that does not take bytes any more.
+pub(super) fn fault(name: &str, error: std::io::Error) -> Error {
+    let message = match error.kind() {
+        IoErrorKind::BrokenPipe => format!("the reader of {name} went away"),
+        _ => format!("cannot write to {name}"),
+    };
+    Error::io(message, error)
 }
 
 impl Stage for WriterTarget {
@@ -63,12 +64,12 @@ impl Stage for WriterTarget {
 impl Sequential for WriterTarget {
     fn write(&mut self, chunk: Bytes) -> Result<()> {
         let outcome = self.writer.write_all(&chunk);
-        outcome.map_err(|error| self.fault(error))
+        outcome.map_err(|error| fault(&self.name, error))
     }
 
     fn flush(&mut self) -> Result<()> {
         let outcome = self.writer.flush();
-        outcome.map_err(|error| self.fault(error))
+        outcome.map_err(|error| fault(&self.name, error))
     }
 }
 

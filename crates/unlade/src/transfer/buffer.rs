@@ -1,4 +1,4 @@
-//! Recycled buffers: their number is the memory that a download takes.
+//! Recycled buffers: their number is the memory that downloads take.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,11 +11,14 @@ pub(super) const SIZE: usize = 512 << 10;
 
 /// So many buffers are on the way at most, 12 MiB in all: what a thread moves while it has a core for
 /// itself. With fewer, threads that share two cores spend their time waking each other.
-const COUNT: usize = 24;
+pub(super) const COUNT: usize = 24;
 
-/// Buffers of [`SIZE`] bytes, handed out and taken back.
+/// The memory that a download takes: buffers that are handed out and taken back.
+///
+/// Clones share it. Downloads at the same time may do so, as long as they are fewer than the 24 buffers: each holds
+/// at most one that it cannot give back before it gets another, and what is further on its way needs none to go on.
 #[derive(Debug, Clone)]
-pub(super) struct Buffers {
+pub struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
     permits: Arc<Semaphore>,
 }
@@ -27,11 +30,13 @@ pub(super) struct Filling {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Buffers {
-    pub(super) fn new() -> Self {
+impl Default for Buffers {
+    fn default() -> Self {
         Self { free: Arc::default(), permits: Arc::new(Semaphore::new(COUNT)) }
     }
+}
 
+impl Buffers {
     /// Waits until a buffer is free.
     pub(super) async fn take(&self) -> Filling {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
@@ -88,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_buffers_than_that_are_on_the_way() {
-        let buffers = Buffers::new();
+        let buffers = Buffers::default();
         let mut held = Vec::new();
         for _ in 0..COUNT {
             let mut filling = buffers.take().await;

@@ -95,7 +95,7 @@ fn tell(job: &Job, progress: &Progress, kept: &Kept) {
 }
 
 /// Prepares the target; returns the proof if what it holds is the blob already.
-fn make_room(stage: &mut dyn Stage, job: &Job, progress: &Progress) -> Result<Option<Proof>> {
+pub(super) fn make_room(stage: &mut dyn Stage, job: &Job, progress: &Progress) -> Result<Option<Proof>> {
     let Room::Present(present) = stage.prepare(job)? else {
         return Ok(None);
     };
@@ -112,7 +112,13 @@ fn make_room(stage: &mut dyn Stage, job: &Job, progress: &Progress) -> Result<Op
     }
 }
 
-fn prove(mut present: Box<dyn Read + Send>, mut verifier: Verifier, job: &Job, progress: &Progress) -> Result<Proof> {
+/// Hashes what is there already.
+pub(super) fn prove(
+    mut present: Box<dyn Read + Send>,
+    mut verifier: Verifier,
+    job: &Job,
+    progress: &Progress,
+) -> Result<Proof> {
     let mut buffer = vec![0; buffer::SIZE];
     loop {
         job.cancel.check()?;

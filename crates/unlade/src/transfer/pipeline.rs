@@ -45,6 +45,8 @@ pub struct Download {
     pub observer: Arc<dyn Observer>,
     /// Where bytes are counted.
     pub progress: Arc<Progress>,
+    /// The memory that it takes.
+    pub buffers: Buffers,
 }
 
 /// A download that ended well.
@@ -61,6 +63,13 @@ pub struct Delivery {
     pub bytes_resumed: u64,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl Delivery {
+    /// Describes what needed no network.
+    pub(super) fn local(receipt: Receipt, elapsed: Duration) -> Self {
+        Self { receipt, endpoints: Vec::new(), bytes_fetched: 0, bytes_resumed: 0, elapsed }
+    }
 }
 
 impl Download {
@@ -93,12 +102,17 @@ impl Download {
         })?;
 
         let mut fetch = self.fetch();
+        let mut connection = None;
         let moved = match ready.await {
-            Ok(verifier) => self.run(&mut fetch, verifier, orders_tx, gone).await,
+            Ok(verifier) => {
+                connection = Some(self.progress.connect());
+                self.run(&mut fetch, verifier, orders_tx, gone).await
+            }
             // The target holds the blob already, or has an error of its own.
             Err(_) => Ok(()),
         };
         let ending = finished(disk.await);
+        drop(connection);
         let receipt = self.verdict(moved, ending, &fetch)?;
         Ok(Delivery {
             receipt,
@@ -133,7 +147,7 @@ impl Download {
         let hash = stage("unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
         let fetched = tokio::select! {
             biased;
-            fetched = pump(fetch, &arrivals) => Some(fetched),
+            fetched = pump(fetch, &self.buffers, &arrivals) => Some(fetched),
             // A network that stands still must not hide that nothing is wanted any more.
             _ = gone => None,
         };
@@ -170,8 +184,7 @@ impl Download {
 /// again at once, and the stages behind are woken rarely. Ends early if the hash is gone.
 ///
 /// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on.
-async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()> {
-    let buffers = Buffers::new();
+async fn pump(fetch: &mut Fetch, buffers: &Buffers, arrivals: &mpsc::Sender<Arrival>) -> Result<()> {
     let mut filling = buffers.take().await;
     let pause = tokio::time::sleep(PATIENCE);
     tokio::pin!(pause);
@@ -184,7 +197,7 @@ async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()>
                 biased;
                 chunk = &mut next => break chunk?,
                 () = &mut pause, if !filling.is_empty() => {
-                    if !pass_on(&mut filling, &buffers, arrivals).await {
+                    if !pass_on(&mut filling, buffers, arrivals).await {
                         return Ok(());
                     }
                 }
@@ -198,7 +211,7 @@ async fn pump(fetch: &mut Fetch, arrivals: &mpsc::Sender<Arrival>) -> Result<()>
             }
             let taken = filling.fill(rest);
             rest = &rest[taken..];
-            if filling.is_full() && !pass_on(&mut filling, &buffers, arrivals).await {
+            if filling.is_full() && !pass_on(&mut filling, buffers, arrivals).await {
                 return Ok(());
             }
         }
@@ -217,7 +230,7 @@ async fn pass_on(filling: &mut Filling, buffers: &Buffers, arrivals: &mpsc::Send
 }
 
 /// Runs a stage on a thread of its own; the receiver gets its outcome.
-fn stage<T: Send + 'static>(
+pub(super) fn stage<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<oneshot::Receiver<Result<T>>> {
@@ -233,6 +246,6 @@ fn stage<T: Send + 'static>(
     Ok(outcome)
 }
 
-fn finished<T>(outcome: Result<Result<T>, oneshot::error::RecvError>) -> Result<T> {
+pub(super) fn finished<T>(outcome: Result<Result<T>, oneshot::error::RecvError>) -> Result<T> {
     outcome.unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "a thread of the download panicked")))
 }

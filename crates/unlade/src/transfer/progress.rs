@@ -1,17 +1,37 @@
 //! Byte counters that a bar polls.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The state of one download, in bytes; read at any time, from any thread.
+/// The state of one download, or of several together, in bytes; read at any time, from any thread.
+///
+/// What a [`child`](Self::child) counts is counted in its parent too, but for the total: that is what whoever makes
+/// the children knows of all of them.
 #[derive(Debug, Default)]
 pub struct Progress {
+    connections: AtomicU64,
     fetched: AtomicU64,
     resumed: AtomicU64,
     total: AtomicU64,
     verified: AtomicU64,
+    parent: Option<Arc<Progress>>,
 }
 
+/// A download under way, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Connection(Arc<Progress>);
+
 impl Progress {
+    /// Makes the counters of one of several downloads.
+    pub fn child(self: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self { parent: Some(Arc::clone(self)), ..Self::default() })
+    }
+
+    /// Returns how many downloads are under way.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// Returns how many bytes came over the network, those that were thrown away included.
     pub fn fetched(&self) -> u64 {
         self.fetched.load(Ordering::Relaxed)
@@ -22,23 +42,24 @@ impl Progress {
         self.resumed.load(Ordering::Relaxed)
     }
 
-    /// Returns the size of the blob, once it is known.
+    /// Returns the number of bytes that are to be verified, once it is known.
     pub fn total(&self) -> Option<u64> {
         // Stored off by one: zero means unknown.
         self.total.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// Returns how many bytes of the blob were hashed.
+    /// Returns how many bytes were hashed.
     pub fn verified(&self) -> u64 {
         self.verified.load(Ordering::Relaxed)
     }
 
     pub(crate) fn add_fetched(&self, bytes: u64) {
-        self.fetched.fetch_add(bytes, Ordering::Relaxed);
+        self.add(|progress| &progress.fetched, bytes);
     }
 
     pub(crate) fn note_resumed(&self, place: u64) {
-        self.resumed.fetch_max(place, Ordering::Relaxed);
+        let before = self.resumed.fetch_max(place, Ordering::Relaxed);
+        self.add_above(|progress| &progress.resumed, place.saturating_sub(before));
     }
 
     pub(crate) fn set_total(&self, size: u64) {
@@ -46,6 +67,58 @@ impl Progress {
     }
 
     pub(crate) fn set_verified(&self, bytes: u64) {
-        self.verified.store(bytes, Ordering::Relaxed);
+        let before = self.verified.swap(bytes, Ordering::Relaxed);
+        // May go down, when a file that was there turns out to be another one: sums wrap around, and come out right.
+        self.add_above(|progress| &progress.verified, bytes.wrapping_sub(before));
+    }
+
+    pub(super) fn connect(self: &Arc<Self>) -> Connection {
+        self.add(|progress| &progress.connections, 1);
+        Connection(Arc::clone(self))
+    }
+
+    fn add(&self, counter: impl Fn(&Self) -> &AtomicU64, by: u64) {
+        counter(self).fetch_add(by, Ordering::Relaxed);
+        self.add_above(counter, by);
+    }
+
+    fn add_above(&self, counter: impl Fn(&Self) -> &AtomicU64, by: u64) {
+        for above in std::iter::successors(self.parent.as_ref(), |progress| progress.parent.as_ref()) {
+            counter(above).fetch_add(by, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.add(|progress| &progress.connections, 1_u64.wrapping_neg());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_children_count_is_counted_above() {
+        let all = Arc::new(Progress::default());
+        let (one, other) = (all.child(), all.child());
+        let inner = other.child();
+        one.set_total(7);
+        one.add_fetched(5);
+        inner.add_fetched(2);
+        one.set_verified(5);
+        inner.set_verified(9);
+        inner.set_verified(0);
+        one.note_resumed(3);
+        one.note_resumed(2);
+        other.note_resumed(1);
+        let connections = [one.connect(), inner.connect()];
+        let counts = |it: &Progress| (it.fetched(), it.verified(), it.resumed(), it.connections(), it.total());
+        assert_eq!(counts(&all), (7, 5, 4, 2, None));
+        assert_eq!(counts(&one), (5, 5, 3, 1, Some(7)));
+        assert_eq!(counts(&other), (2, 0, 1, 1, None));
+        drop(connections);
+        assert_eq!((all.connections(), inner.connections()), (0, 0));
     }
 }

@@ -11,6 +11,7 @@ use super::canary::{
     BARE_TOKEN, IDENTITY_TOKEN, PASSWORD, REGISTRY_TOKEN, SIGNATURE, Secrets, USER, Vault, at_each_verbosity,
 };
 use crate::common::{folder, unlade};
+use crate::main_job::folders::artifact;
 
 /// Small: all that is left behind is searched.
 fn disk() -> Document {
@@ -20,6 +21,7 @@ fn disk() -> Document {
 fn registry(builder: LyingRegistryBuilder) -> LyingRegistry {
     let registry = builder.start();
     registry.publish("acme/disk", "v1", &disk());
+    registry.publish("acme/disk", "two", &artifact(&[("a", b"a file"), ("b", b"another")]));
     registry
 }
 
@@ -27,11 +29,16 @@ fn registry(builder: LyingRegistryBuilder) -> LyingRegistry {
 #[track_caller]
 fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -> Run) {
     let reference = registry.reference("acme/disk:v1");
+    let several = registry.reference("acme/disk:two");
     let blob = registry.reference(&format!("acme/disk@{}", digest(disk().payload())));
     for words in [
         &["pull", &reference, "-o", "out.img"][..],
         &["pull", &reference, "-o", "out.img", "--json", "--progress=json"],
         &["pull", &reference, "-o", "-"],
+        &["pull", &reference, "-o", "-", "--verify-first"],
+        &["pull", &reference, "-o", "out.img", "--dry-run"],
+        &["pull", &several, "-o", "out"],
+        &["pull", &several, "-o", "out", "--json", "--progress=json"],
         &["manifest", &reference],
         &["manifest", &reference, "--json"],
         &["digest", &reference],
@@ -41,6 +48,7 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
         &["pick", &reference, "--explain"],
         &["pick", &reference, "--json"],
         &["blob", &blob],
+        &["blob", &blob, "--verify-first"],
     ] {
         at_each_verbosity(
             || login(unlade().args(words)),
@@ -88,6 +96,7 @@ fn a_token_and_a_signature_are_shown_where_they_belong() {
     let vault = Vault::new();
     let store = Origin::start();
     store.offer_blobs("acme/disk", &disk());
+    store.offer_blobs("acme/disk", &artifact(&[("a", b"a file"), ("b", b"another")]));
     let rules = Bearer::user(USER, PASSWORD);
     let registry = registry(LyingRegistry::builder().access(Access::Bearer(rules)).blobs_at(&store.url("")));
     let file = vault.auth_file(&registry.host(), &Vault::login());

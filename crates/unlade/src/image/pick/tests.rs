@@ -11,14 +11,6 @@ fn index(entries: &[String]) -> Index {
     }
 }
 
-fn image(layers: &[String]) -> ImageManifest {
-    let raw = RawManifest::new(None, format!(r#"{{"layers":[{}]}}"#, layers.join(",")));
-    match Manifest::parse(&raw).unwrap() {
-        Manifest::Image(image) => *image,
-        Manifest::Index(_) => panic!("an index"),
-    }
-}
-
 fn entry(digest: &str, platform: &str) -> String {
     let platform = platform.split_once('/').map_or_else(
         || "null".to_owned(),
@@ -81,23 +73,6 @@ fn an_entry_that_cannot_be_read_spoils_no_other() {
         (vec![strange(""), strange("")], "", Err(NoCandidate)),
     ] {
         assert_eq!(chosen(&entries, platform), expected, "{entries:?} {platform}");
-    }
-}
-
-#[test]
-fn one_layer_is_chosen_and_none_is_overlooked() {
-    use ErrorKind::{Ambiguous, Malformed, NoCandidate, Unsupported};
-    let (sound, strange, null) = (sound('1', ""), strange(""), "null".to_owned());
-    for (layers, expected) in [
-        (vec![sound.clone()], None),
-        (vec![sound.clone(), sound.clone()], Some(Ambiguous)),
-        (vec![sound.clone(), null.clone()], Some(Ambiguous)),
-        (vec![sound, strange.clone()], Some(Ambiguous)),
-        (vec![strange], Some(Unsupported)),
-        (vec![null], Some(Malformed)),
-        (vec![], Some(NoCandidate)),
-    ] {
-        assert_eq!(layer(&image(&layers)).err().map(|error| error.kind()), expected, "{layers:?}");
     }
 }
 

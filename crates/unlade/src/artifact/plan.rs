@@ -1,0 +1,146 @@
+//! Which layer goes where, and what is there already.
+
+use std::path::{Path, PathBuf};
+
+use super::{Artifact, ArtifactDownload};
+use crate::error::{Error, Result};
+use crate::observe::Event;
+use crate::spec::descriptor::{Content, Descriptor};
+use crate::target::file::{self, FileTarget, Place};
+use crate::target::folder::{Folder, Probe, Slot};
+use crate::transfer::Delivery;
+use crate::transfer::survey::survey;
+
+/// A file that a download would make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Planned {
+    /// The layer that it is made of.
+    pub layer: Descriptor,
+    /// Where it goes.
+    pub path: PathBuf,
+    /// What is there now.
+    pub standing: Standing,
+}
+
+/// What is in the place of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Nothing, or a file that may be replaced: the layer would be fetched.
+    Planned,
+    /// The right file.
+    Present,
+}
+
+/// Where the layers of an artifact go.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    /// The folder that takes the files together, unless there is one file alone.
+    pub(super) folder: Option<Folder>,
+    /// The files.
+    pub(super) files: Vec<Assignment<'a>>,
+}
+
+/// A layer and the place of its file.
+#[derive(Debug, Clone)]
+pub(super) struct Assignment<'a> {
+    pub(super) layer: &'a Descriptor,
+    pub(super) place: Place,
+}
+
+impl Assignment<'_> {
+    pub(super) fn content(&self) -> Content {
+        Content::from(self.layer)
+    }
+
+    /// Returns what the publisher calls it; nothing for the one layer that has no title.
+    pub(super) fn title(&self) -> &str {
+        self.layer.title().unwrap_or_default()
+    }
+}
+
+impl Artifact {
+    /// Gives each layer its place: what the user named, or the titles in the current folder.
+    pub(super) fn plan(&self, output: Option<&Path>, probe: Probe) -> Result<Plan<'_>> {
+        let layers = self.layers()?;
+        let plan = match layers.taken.as_slice() {
+            [layer] => match output {
+                Some(path) => file::resolve(path, layer.title()),
+                None => file::resolve_titled(layer.title()),
+            }
+            .map(|place| Plan { folder: None, files: vec![Assignment { layer, place }] }),
+            several => {
+                let folder = output.map_or_else(|| Ok(Folder::current()), Folder::resolve);
+                folder.and_then(|folder| within(folder, several, probe))
+            }
+        };
+        let plan = plan.map_err(|error| self.named(error))?;
+        self.mention(layers.untitled);
+        Ok(plan)
+    }
+
+    /// Gives each layer its place in a folder, also if it is the only one.
+    pub(super) fn plan_folder(&self, folder: &Path, probe: Probe) -> Result<Plan<'_>> {
+        let layers = self.layers()?;
+        let plan = Folder::resolve(folder).and_then(|folder| within(folder, &layers.taken, probe));
+        let plan = plan.map_err(|error| self.named(error))?;
+        self.mention(layers.untitled);
+        Ok(plan)
+    }
+
+    /// Says that layers are left out.
+    fn mention(&self, untitled: usize) {
+        let text = match untitled {
+            0 => return,
+            1 => "a layer has no title that could name its file, and is left out".to_owned(),
+            more => format!("{more} layers have no title that could name their files, and are left out"),
+        };
+        self.client.tell(&Event::Warning { text });
+    }
+}
+
+impl ArtifactDownload<'_> {
+    /// Says what [`into_path`](Self::into_path) would do, without doing it: nothing is written, and no blob fetched.
+    ///
+    /// # Errors
+    ///
+    /// Those that `into_path` has before its first byte.
+    pub async fn plan(&self, output: Option<&Path>) -> Result<Vec<Planned>> {
+        let plan = self.artifact.plan(output, Probe::Look)?;
+        let found = self.survey(&plan.files).await?;
+        let planned = plan.files.into_iter().zip(found).map(|(file, found)| Planned {
+            layer: file.layer.clone(),
+            path: file.place.path().to_owned(),
+            standing: if found.is_some() { Standing::Present } else { Standing::Planned },
+        });
+        Ok(planned.collect())
+    }
+
+    /// Says of each file whether it is there already; fails if one is there that may not be replaced.
+    pub(super) async fn survey(&self, files: &[Assignment<'_>]) -> Result<Vec<Option<Delivery>>> {
+        let client = &self.artifact.client;
+        let cancel = client.cancel().child();
+        let _leash = cancel.leash();
+        let target = |file: &Assignment<'_>| {
+            let target = FileTarget::new(file.place.clone(), self.options.clone());
+            (target, client.job(file.content(), cancel.clone()), self.progress.child())
+        };
+        let found = survey(files.iter().map(target).collect()).await;
+        found.map_err(|error: Error| self.artifact.named(error))
+    }
+}
+
+fn within<'a>(folder: Folder, layers: &[&'a Descriptor], probe: Probe) -> Result<Plan<'a>> {
+    let mut named = Vec::with_capacity(layers.len());
+    for layer in layers {
+        named.push((file::title(layer.title())?, Content::from(*layer)));
+    }
+    let slots = folder.arrange(&named, probe)?;
+    let assigned = |(layer, slot): (&&'a Descriptor, Slot)| match slot {
+        Slot::File(place) => Some(Assignment { layer, place }),
+        Slot::Repeats(_) => None,
+    };
+    let files = layers.iter().zip(slots).filter_map(assigned).collect();
+    Ok(Plan { folder: Some(folder), files })
+}

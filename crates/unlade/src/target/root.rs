@@ -1,0 +1,158 @@
+//! A folder that several files go into at once: what they share.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, unlinkat};
+
+use super::directory::{Directory, shown};
+use super::file::Durability;
+use super::place::{Missing, Place, Replace};
+use crate::error::{Error, Result};
+
+/// A folder being filled with files.
+///
+/// Folders in it are made when a file needs them. When the last who holds it lets go, those that were made and are
+/// empty are removed, and so is the folder itself.
+#[derive(Debug)]
+pub struct Root {
+    place: Place,
+    durability: Durability,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    base: Arc<Directory>,
+    /// Folders that were made below the base, by their names from there: outer ones first.
+    made: Vec<Vec<String>>,
+    /// Folders whose names are not durable yet.
+    owed: BTreeSet<Vec<String>>,
+}
+
+/// Where a folder is in a root.
+#[derive(Debug, Clone)]
+pub(super) struct Anchor {
+    root: Arc<Root>,
+    folders: Vec<String>,
+}
+
+impl Root {
+    /// Opens the folder, and makes it where that is allowed.
+    pub(super) fn open(base: PathBuf, missing: Missing, durability: Durability) -> Result<Arc<Self>> {
+        let place = Place {
+            path: base.clone(),
+            base,
+            missing,
+            folders: Vec::new(),
+            name: OsString::new(),
+            replace: Replace::Never,
+        };
+        let base = Arc::new(Directory::open(&place, durability)?);
+        let state = State { base, made: Vec::new(), owed: BTreeSet::new() };
+        Ok(Arc::new(Self { place, durability, state: Mutex::new(state) }))
+    }
+
+    /// Enters a folder below it, and makes what is missing on the way.
+    pub(super) fn enter(self: &Arc<Self>, folders: &[String]) -> Result<Directory> {
+        let base = self.base()?;
+        let anchor = Anchor { root: Arc::clone(self), folders: Vec::new() };
+        let mut directory = base.share(Some(anchor))?;
+        for folder in folders {
+            directory = directory.enter(folder, self.durability)?;
+        }
+        Ok(directory)
+    }
+
+    /// Makes the names of all files durable that were published so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io): the files are there, and may be gone after a power cut.
+    pub fn sync(&self) -> Result<()> {
+        let owed = std::mem::take(&mut self.state().owed);
+        for folders in owed {
+            let synced = self.find(&folders).and_then(|found| match found {
+                Some(directory) => {
+                    let path = directory.path().display();
+                    directory.sync().map_err(|error| Error::io(format!("cannot sync the folder {path}"), error))
+                }
+                // Whoever removed the folder removed the files with it.
+                None => Ok(()),
+            });
+            synced.map_err(|error| self.unsynced(error))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the folder itself: another one, if whoever made it has removed it meanwhile.
+    fn base(&self) -> Result<Arc<Directory>> {
+        let mut state = self.state();
+        if state.base.is_removed() {
+            // What it made is gone: its name is that of the new one.
+            state.base.keep();
+            state.base = Arc::new(Directory::open(&self.place, self.durability)?);
+            state.made.clear();
+        }
+        Ok(Arc::clone(&state.base))
+    }
+
+    fn find(&self, folders: &[String]) -> Result<Option<Directory>> {
+        let base = Arc::clone(&self.state().base);
+        let mut directory = base.share(None)?;
+        for folder in folders {
+            match directory.step(folder)? {
+                Some(inner) => directory = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(directory))
+    }
+
+    fn unsynced(&self, error: Error) -> Error {
+        let folder = shown(&self.place.base).display();
+        error.making(format!("the files in {folder} are published, but may not survive a power cut"))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let made = std::mem::take(&mut self.state().made);
+        for mut folders in made.into_iter().rev() {
+            let Some(name) = folders.pop() else { continue };
+            // One that holds something stays, and so do those around it; there is nobody to tell of other troubles.
+            if let Ok(Some(parent)) = self.find(&folders) {
+                let _removed_or_in_use = unlinkat(&parent, &name, AtFlags::REMOVEDIR);
+            }
+        }
+    }
+}
+
+impl Anchor {
+    /// Takes note that names in the folder are to be made durable.
+    pub(super) fn owe(&self) {
+        let mut state = self.root.state();
+        if !state.owed.contains(&self.folders) {
+            state.owed.insert(self.folders.clone());
+        }
+    }
+
+    /// Takes note of a folder that was made in this one.
+    pub(super) fn note_made(&self, folder: &str) {
+        let mut folders = self.folders.clone();
+        folders.push(folder.to_owned());
+        self.root.state().made.push(folders);
+    }
+
+    /// Goes one folder further.
+    pub(super) fn inside(mut self, folder: &str) -> Self {
+        self.folders.push(folder.to_owned());
+        self
+    }
+}
