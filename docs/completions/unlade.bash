@@ -173,7 +173,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__blob)
-            opts="-v -q -h --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --verify-first --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1025,7 +1025,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__pull)
-            opts="-o -v -q -h --output --overwrite --no-sync --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-o -v -q -h --output --dry-run --verify-first --overwrite --no-sync --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

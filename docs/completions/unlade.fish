@@ -59,7 +59,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -s v -l verbose -d 'Say more
 complete -c unlade -n "__fish_unlade_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c unlade -n "__fish_unlade_needs_command" -s V -l version -d 'Print version'
-complete -c unlade -n "__fish_unlade_needs_command" -f -a "pull" -d 'Download the one layer of an artifact into a file, verified'
+complete -c unlade -n "__fish_unlade_needs_command" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "pick" -d 'Say what a pull would take, and why'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
@@ -69,7 +69,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -f -a "serve" -d 'Serve imag
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "completions" -d 'Print the script that completes command lines in a shell'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "man" -d 'Print the manual page of the command or of a verb'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c unlade -n "__fish_unlade_using_subcommand pull" -s o -l output -d 'A file, a folder, or - for stdout [default: the title that the publisher gave, in this folder]' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -s o -l output -d 'A file, a folder, or - for stdout [default: the titles that the publisher gave, in this folder]' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l platform -d 'The platform that is wanted; host means this machine\'s' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l arch -d 'The architecture: amd64 or x86_64, arm64 or aarch64, …' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l os -d 'The operating system' -r
@@ -103,7 +103,9 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l progress -d 'How 
 bar\t'A bar'
 json\t'One JSON object a line, and nothing else'
 none\t'No bar; notes are still made, unless --quiet is given'"
-complete -c unlade -n "__fish_unlade_using_subcommand pull" -l overwrite -d 'Without -o, replace a file that is there and differs'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l dry-run -d 'Say what would be pulled and what is there already, and write nothing'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l verify-first -d 'With -o -, keep the bytes in a temporary file until all of them are verified'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l overwrite -d 'Without -o, replace files that are there and differ'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-sync -d 'Do not wait until the file would survive a power cut'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l json -d 'Print one JSON document to stdout, also for a failure'
@@ -254,6 +256,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand blob" -l progress -d 'How 
 bar\t'A bar'
 json\t'One JSON object a line, and nothing else'
 none\t'No bar; notes are still made, unless --quiet is given'"
+complete -c unlade -n "__fish_unlade_using_subcommand blob" -l verify-first -d 'Keep the bytes in a temporary file until all of them are verified'
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l json -d 'Print one JSON document to stdout, also for a failure'
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
@@ -405,7 +408,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l json -d 'Print one
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "pull" -d 'Download the one layer of an artifact into a file, verified'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
 complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "pick" -d 'Say what a pull would take, and why'
 complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
 complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
