@@ -170,11 +170,11 @@ fn failed_files(files: &[FileReport]) -> String {
         })
         .map(|(file, reason)| format!("    {}: {}\n", clean(&file.path.display().to_string()), clean(&reason)))
         .collect();
-    let mut text: String = failed.iter().take(MAX_LISTED).map(String::as_str).collect();
-    if let Some(more) = failed.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        text.push_str(&format!("    and {more} more\n"));
-    }
-    text
+    let more = match failed.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!("    and {more} more\n"),
+    };
+    failed.into_iter().take(MAX_LISTED).chain([more]).collect()
 }
 
 /// Describes what became of one of several files, with the contract's keys.
@@ -289,36 +289,22 @@ fn advised(advice: &Advice) -> String {
         }
         Advice::Choose { by, .. } => format!("name one of them by its {by}"),
         Advice::Credential(origin) => format!("check the login, which came from {origin}"),
-        Advice::Decompress(command) => format!("decompress it first: {command}"),
-        Advice::FreeSpace(bytes) => {
-            format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
-        }
-        Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
         Advice::NameHost(host) => {
             format!("call the registry by a name that its certificate has, or have one made for {host}")
         }
-        Advice::NameFolder => "name a folder, or another one, with -o FOLDER".to_owned(),
-        Advice::NameOutput => "name the file with -o FILE".to_owned(),
         Advice::LogIn => {
             "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist"
                 .to_owned()
         }
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
-        Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
         Advice::ProveRealm(host) => format!(
             "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
              that is verified (--ca-file FILE gives its authority)"
         ),
         Advice::PushAgain => "a part of the artifact is missing there: push it again".to_owned(),
-        Advice::RemoveStranger(path) => {
-            format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
-        }
         Advice::ShowCertificate => {
             "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()
-        }
-        Advice::SpoolElsewhere(bytes) => {
-            format!("free {} there, or name another folder with the variable TMPDIR", crate::units::bytes(*bytes))
         }
         Advice::SpeakTls => "if this server speaks TLS, say so with --plain-http=false".to_owned(),
         Advice::SpeakKnownScheme => {
@@ -328,6 +314,27 @@ fn advised(advice: &Advice) -> String {
             "have the server brought up to date, or lower --tls-min, which cannot be below 1.2".to_owned()
         }
         Advice::TrustRealm(host) => format!("if this token server may see the login, say so with --trust-realm {host}"),
+        _ => advised_here(advice),
+    }
+}
+
+/// Spells out what helps on this machine: files, folders, room.
+fn advised_here(advice: &Advice) -> String {
+    match advice {
+        Advice::Decompress(command) => format!("decompress it first: {command}"),
+        Advice::FreeSpace(bytes) => {
+            format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
+        }
+        Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
+        Advice::NameFolder => "name a folder, or another one, with -o FOLDER".to_owned(),
+        Advice::NameOutput => "name the file with -o FILE".to_owned(),
+        Advice::Overwrite => "replace it with --overwrite, or name another file with -o FILE".to_owned(),
+        Advice::RemoveStranger(path) => {
+            format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
+        }
+        Advice::SpoolElsewhere(bytes) => {
+            format!("free {} there, or name another folder with the variable TMPDIR", crate::units::bytes(*bytes))
+        }
         Advice::WriteDevice => {
             "this version has no `unlade write` yet: pull to a file, and copy that to the device".to_owned()
         }

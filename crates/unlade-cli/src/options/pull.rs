@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 use super::Choice;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Pull {
     /// The artifact: HOST/REPO[:TAG][@DIGEST] or ocidir://PATH[:TAG][@DIGEST]
     ///

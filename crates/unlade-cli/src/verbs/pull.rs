@@ -46,8 +46,8 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     session.display().finish();
     if session.json() {
         let endpoints = endpoints(&pulled);
-        let files = pulled.iter().map(fetched).collect();
-        return output::document(&report(&artifact, files, &endpoints, started)).await;
+        let files: Vec<Value> = pulled.iter().map(fetched).collect();
+        return output::document(&report(&artifact, &files, &endpoints, started)).await;
     }
     for line in words(&artifact, &pulled, started) {
         session.display().summary(&line);
@@ -106,14 +106,14 @@ async fn plan(
     };
     session.display().finish();
     if session.json() {
-        let files = planned
+        let files: Vec<Value> = planned
             .iter()
             .map(|(layer, path, standing)| {
                 let status = if *standing == Standing::Present { "present" } else { "planned" };
                 file(layer, path.as_deref(), status, (0, 0))
             })
             .collect();
-        let mut document = report(artifact, files, &[], started);
+        let mut document = report(artifact, &files, &[], started);
         document["dry_run"] = json!(true);
         return output::document(&document).await;
     }
@@ -184,7 +184,7 @@ fn endpoints(pulled: &[Pulled]) -> Vec<&str> {
     names
 }
 
-fn report(artifact: &Artifact, files: Vec<Value>, endpoints: &[&str], started: Instant) -> Value {
+fn report(artifact: &Artifact, files: &[Value], endpoints: &[&str], started: Instant) -> Value {
     json!({
         "reference": artifact.reference().to_string(),
         "manifest": output::descriptor(&artifact.descriptor()),

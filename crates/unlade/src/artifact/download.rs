@@ -134,14 +134,12 @@ impl<'a> ArtifactDownload<'a> {
 
     async fn carry_out(self, plan: Plan<'a>) -> Result<Vec<Pulled>> {
         let Plan { folder, mut files } = plan;
-        match folder {
-            Some(folder) => several::pull(&self, &folder, &files).await,
-            None => {
-                let file = files.pop().expect("a plan without a folder has one file");
-                let delivery = self.into_place(file.place).await?;
-                Ok(vec![Pulled { layer: file.layer.clone(), delivery }])
-            }
+        if let Some(folder) = folder {
+            return several::pull(&self, &folder, &files).await;
         }
+        let file = files.pop().expect("a plan without a folder has one file");
+        let delivery = self.into_place(file.place).await?;
+        Ok(vec![Pulled { layer: file.layer.clone(), delivery }])
     }
 }
 

@@ -152,17 +152,21 @@ fn verdict(folder: &Path, files: &[Assignment<'_>], outcomes: Vec<Outcome>) -> R
     let mut errors: Vec<Error> = outcomes.into_iter().flatten().filter_map(Result::err).collect();
     // What the user asked for is no failure of a layer.
     let first = errors.iter().position(|error| error.kind() == ErrorKind::Interrupted).unwrap_or(0);
-    let mut message = format!("{failed} of {} files could not be pulled into {}", files.len(), folder.display());
-    match files.len() - failed - skipped {
-        0 => message.push_str("; none is there"),
-        1 => message.push_str("; 1 is there"),
-        there => message.push_str(&format!("; {there} are there")),
-    }
-    match skipped {
-        0 => {}
-        1 => message.push_str(", 1 was not tried"),
-        more => message.push_str(&format!(", {more} were not tried")),
-    }
+    let message = format!(
+        "{failed} of {} files could not be pulled into {}; {}{}",
+        files.len(),
+        folder.display(),
+        match files.len() - failed - skipped {
+            0 => "none is there".to_owned(),
+            1 => "1 is there".to_owned(),
+            there => format!("{there} are there"),
+        },
+        match skipped {
+            0 => String::new(),
+            1 => ", 1 was not tried".to_owned(),
+            more => format!(", {more} were not tried"),
+        }
+    );
     Err(errors.swap_remove(first).making(message).with(|context| context.files = reports))
 }
 

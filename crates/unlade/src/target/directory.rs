@@ -132,15 +132,14 @@ impl Directory {
     /// Enters a folder, which is made if it is missing; it may not be a link.
     pub(super) fn enter(mut self, folder: &str, durability: Durability) -> Result<Self> {
         let path = self.path.join(folder);
-        let descriptor = match self.open_inner(folder)? {
-            Some(descriptor) => descriptor,
-            None => {
-                self.make(folder, durability)
-                    .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error))?;
-                let gone = || Error::io(format!("cannot enter the folder {}", path.display()), Errno::NOENT.into());
-                self.open_inner(folder)?.ok_or_else(gone)?
-            }
-        };
+        let mut opened = self.open_inner(folder)?;
+        if opened.is_none() {
+            self.make(folder, durability)
+                .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error))?;
+            opened = self.open_inner(folder)?;
+        }
+        let gone = || Error::io(format!("cannot enter the folder {}", path.display()), Errno::NOENT.into());
+        let descriptor = opened.ok_or_else(gone)?;
         let anchor = self.anchor.map(|anchor| anchor.inside(folder));
         Ok(Self { descriptor, path, made: self.made, anchor })
     }

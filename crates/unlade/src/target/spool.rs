@@ -157,13 +157,13 @@ fn unprepared(path: &Path) -> Error {
 
 /// Makes a file that has no name, or loses it at once.
 fn anonymous(directory: &Directory) -> Result<File> {
-    let mode = Mode::from_raw_mode(0o600);
-    let made = match openat(directory, ".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+    let owner = Mode::from_raw_mode(0o600);
+    let made = match openat(directory, ".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, owner) {
         // Not every file system has such files: NFS, overlays of older kernels.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
             let name = format!(".unlade-{:016x}-spool", fastrand::u64(..));
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            openat(directory, &name, flags, mode)
+            openat(directory, &name, flags, owner)
                 .and_then(|made| unlinkat(directory, &name, AtFlags::empty()).map(|()| made))
         }
         outcome => outcome,
