@@ -65,6 +65,8 @@ complete -c unlade -n "__fish_unlade_needs_command" -f -a "inspect" -d 'Show wha
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "blob" -d 'Print a blob, verified at its end'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "digest" -d 'Print the digest that a reference resolves to'
+complete -c unlade -n "__fish_unlade_needs_command" -f -a "tags" -d 'List the tags of a repository'
+complete -c unlade -n "__fish_unlade_needs_command" -f -a "referrers" -d 'List what refers to a manifest: signatures, bills of materials and the like'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "serve" -d 'Serve image layouts as a read-only registry'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "completions" -d 'Print the script that completes command lines in a shell'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "man" -d 'Print the manual page of the command or of a verb'
@@ -300,6 +302,82 @@ complete -c unlade -n "__fish_unlade_using_subcommand digest" -l json -d 'Print 
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l limit -d 'Print so many at most' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l last -d 'Print those alone that follow this tag in the order of the registry' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l authfile -d 'An auth file as docker and podman write it, asked before those in their usual places' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l pull-secret-file -d 'A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l pull-secret-format -d 'How to read the pull secret' -r -f -a "auto\t'The first of the others that fits'
+authfile\t'A whole auth file'
+base64\t'Base64 of user:password'
+token\t'A bare token'
+user-password\t'user:password'"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
+warn\t'User and password, over verified https, with a warning'"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l trust-host -d 'A host that may see the login when the registry redirects there over https; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l ca-file -d 'Trust this certificate authority, or this very certificate, beside the system\'s; may be repeated' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l cert-file -d 'A client certificate for the registry, with --key-file' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l key-file -d 'The private key of the client certificate' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l tls-min -d 'The lowest version of TLS that is spoken' -r -f -a "1.2\t'TLS 1.2'
+1.3\t'TLS 1.3'"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
+false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l stall-timeout -d 'How long a download may stand still; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l min-rate -d 'A download slower than this counts as broken, in bytes a second; 0 for any rate' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l lock-timeout -d 'How long to wait for another unlade that fills the same file; 0 for not at all' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l progress -d 'How to show progress, on stderr' -r -f -a "auto\t'A bar on a terminal, nothing elsewhere'
+bar\t'A bar'
+json\t'One JSON object a line, and nothing else'
+none\t'No bar; notes are still made, unless --quiet is given'"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l json -d 'Print one JSON document to stdout, also for a failure'
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -s q -l quiet -d 'Say nothing but errors'
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l artifact-type -d 'Only those of this type, such as application/spdx+json' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l platform -d 'The platform that is wanted; host means this machine\'s' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l arch -d 'The architecture: amd64 or x86_64, arm64 or aarch64, …' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l os -d 'The operating system' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l variant -d 'The variant of the architecture, such as v8' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l authfile -d 'An auth file as docker and podman write it, asked before those in their usual places' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l pull-secret-file -d 'A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l pull-secret-format -d 'How to read the pull secret' -r -f -a "auto\t'The first of the others that fits'
+authfile\t'A whole auth file'
+base64\t'Base64 of user:password'
+token\t'A bare token'
+user-password\t'user:password'"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
+warn\t'User and password, over verified https, with a warning'"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l trust-host -d 'A host that may see the login when the registry redirects there over https; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l ca-file -d 'Trust this certificate authority, or this very certificate, beside the system\'s; may be repeated' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l cert-file -d 'A client certificate for the registry, with --key-file' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l key-file -d 'The private key of the client certificate' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l tls-min -d 'The lowest version of TLS that is spoken' -r -f -a "1.2\t'TLS 1.2'
+1.3\t'TLS 1.3'"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
+false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l stall-timeout -d 'How long a download may stand still; 0 for any time' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l min-rate -d 'A download slower than this counts as broken, in bytes a second; 0 for any rate' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l lock-timeout -d 'How long to wait for another unlade that fills the same file; 0 for not at all' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l progress -d 'How to show progress, on stderr' -r -f -a "auto\t'A bar on a terminal, nothing elsewhere'
+bar\t'A bar'
+json\t'One JSON object a line, and nothing else'
+none\t'No bar; notes are still made, unless --quiet is given'"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l latest -d 'Only the newest, by the time that its publisher gave; its digest comes first'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l json -d 'Print one JSON document to stdout, also for a failure'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s q -l quiet -d 'Say nothing but errors'
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l listen -d 'Where to listen; port 0 picks one' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-cert -d 'Speak TLS, with this certificate (PEM, its issuers behind it), and --tls-key' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-key -d 'The private key of the certificate (PEM)' -r -F
@@ -408,13 +486,15 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l json -d 'Print one
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "pick" -d 'Say what a pull would take, and why'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "blob" -d 'Print a blob, verified at its end'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "digest" -d 'Print the digest that a reference resolves to'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "serve" -d 'Serve image layouts as a read-only registry'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "completions" -d 'Print the script that completes command lines in a shell'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "man" -d 'Print the manual page of the command or of a verb'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "pick" -d 'Say what a pull would take, and why'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "blob" -d 'Print a blob, verified at its end'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "digest" -d 'Print the digest that a reference resolves to'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "tags" -d 'List the tags of a repository'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "referrers" -d 'List what refers to a manifest: signatures, bills of materials and the like'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "serve" -d 'Serve image layouts as a read-only registry'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "completions" -d 'Print the script that completes command lines in a shell'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "man" -d 'Print the manual page of the command or of a verb'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

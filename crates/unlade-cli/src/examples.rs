@@ -81,6 +81,26 @@ Examples:
   unlade digest alpine --platform linux/arm64
   unlade digest ghcr.io/acme/disk:1.4 --json";
 
+/// Below the options of `tags`.
+pub(crate) const TAGS: &str = "\
+One a line, in the order of the registry, as they come. A reader that goes away ends the list.
+
+Examples:
+  unlade tags ghcr.io/acme/disk
+  unlade tags ghcr.io/acme/disk --last 1.3 --limit 20
+  unlade tags ocidir://layouts/disk --json";
+
+/// Below the options of `referrers`.
+pub(crate) const REFERRERS: &str = "\
+Each line is a digest, the type of the artifact, its size, and when it was created. Where the
+registry cannot list them, the index is read that publishers keep under a tag, and what it names
+is checked.
+
+Examples:
+  unlade referrers ghcr.io/acme/disk:1.4
+  unlade referrers ghcr.io/acme/disk:1.4 --arch arm64 --artifact-type application/spdx+json
+  unlade referrers ghcr.io/acme/disk:1.4 --latest --json";
+
 /// Below the options of `serve`.
 pub(crate) const SERVE: &str = "\
 Once it listens it prints one line, `listening on http://ADDR:PORT`, or https with --tls-cert.
@@ -171,6 +191,8 @@ mod tests {
             ("manifest", MANIFEST, 3),
             ("blob", BLOB, 2),
             ("digest", DIGEST, 3),
+            ("tags", TAGS, 3),
+            ("referrers", REFERRERS, 3),
             ("serve", SERVE, 5),
             ("completions", COMPLETIONS, 3),
             ("man", MAN, 3),

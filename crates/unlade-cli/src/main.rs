@@ -3,6 +3,7 @@
 mod command_line;
 mod examples;
 mod failure;
+mod listing;
 mod log;
 mod options;
 mod output;

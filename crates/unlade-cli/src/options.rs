@@ -4,6 +4,7 @@ mod about;
 mod choice;
 mod common;
 mod content;
+mod listing;
 mod pull;
 mod serve;
 
@@ -13,6 +14,7 @@ pub(crate) use self::about::{About, Completions, Man, Shell};
 pub(crate) use self::choice::Choice;
 pub(crate) use self::common::{Common, Progress, Realm, SecretFormat, Tls};
 pub(crate) use self::content::{Blob, Pick, Resolve};
+pub(crate) use self::listing::{Referrers, Tags};
 pub(crate) use self::pull::Pull;
 pub(crate) use self::serve::Serve;
 use crate::examples;
@@ -55,6 +57,12 @@ pub(crate) enum Verb {
     /// Print the digest that a reference resolves to
     #[command(after_help = examples::DIGEST)]
     Digest(Resolve),
+    /// List the tags of a repository
+    #[command(after_help = examples::TAGS)]
+    Tags(Tags),
+    /// List what refers to a manifest: signatures, bills of materials and the like
+    #[command(after_help = examples::REFERRERS)]
+    Referrers(Referrers),
     /// Serve image layouts as a read-only registry
     #[command(after_help = examples::SERVE)]
     Serve(Serve),

@@ -64,10 +64,29 @@ pub(crate) fn open() -> Result<()> {
 /// A reader may take them as slowly as it likes: meanwhile a thread waits that nobody else needs, so that signals are heard.
 pub(crate) async fn bytes(bytes: impl Into<Bytes>) -> Result<()> {
     open()?;
-    let bytes = bytes.into();
+    written(bytes.into()).await.map_err(unwritten)
+}
+
+/// Whether anyone reads what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// It went away.
+    Gone,
+    There,
+}
+
+/// Writes a part of a list, of which a reader may want only so much.
+pub(crate) async fn offer(text: String) -> Result<Reader> {
+    match written(text.into()).await {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(unwritten(error)),
+    }
+}
+
+async fn written(bytes: Bytes) -> io::Result<()> {
     let write = move || write(&bytes);
-    let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-    written.map_err(unwritten)
+    tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// Writes what people read: a reader that goes away has read enough.

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod content;
+mod listing;
 mod protocol;
 mod range;
 mod redirect;
@@ -236,6 +237,24 @@ faults! {
     76 HeadWithBody;
     /// Sends the true answer in chunks, without a length, as proxies do.
     77 Chunked;
+    /// Answers every page of tags with the same tags, and links to a page of a new name.
+    78 TagsRepeated;
+    /// Answers with a page of no tags, and links to a page of a new name.
+    79 TagsBarren;
+    /// Lists as tags what is none: any JSON.
+    80 TagsOdd { /** The value of `tags`. */ tags: &'static str = "[\"v1\",5]" };
+    /// Lists tags that command a terminal, or turn the direction of reading.
+    81 TagsEscapes;
+    /// Links to the next page in a header that cannot be read.
+    82 LinkGarbage;
+    /// Answers a request for referrers as a server does that has no such endpoint.
+    83 ReferrersAbsent { /** The status. */ status: u16 = 404 };
+    /// Answers 200 with a web page, as some gateways do for what they do not know.
+    84 PageInstead;
+    /// Lists as the only referrer a manifest that does not refer to the subject.
+    85 ReferrersForeign { /** Its digest. */ digest: String = crate::content::digest(b"foreign"), /** Its size. */ size: usize = 7 };
+    /// Invents a page of referrers and links to the next: scripted for always, the list never ends.
+    86 ReferrersEndless;
 }
 
 /// Turns the true answer into what the fault makes of it.
@@ -245,6 +264,7 @@ pub(crate) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Vec<Step> {
         .or_else(|| access::lie(fault, here))
         .or_else(|| redirect::lie(fault, here))
         .or_else(|| content::lie(fault, answer, here))
+        .or_else(|| listing::lie(fault, answer, here))
         .or_else(|| protocol::lie(fault, answer, here))
         .unwrap_or_else(|| panic!("no file of this folder tells the lie F{} {}", fault.number(), fault.name()))
 }

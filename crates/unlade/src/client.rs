@@ -2,12 +2,14 @@
 
 mod explain;
 mod inspect;
+mod listing;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::explain::{Explanation, Step};
 pub use self::inspect::{Body, Inspection, Node};
+pub use self::listing::ReferrerList;
 use crate::artifact::Artifact;
 use crate::auth::Keychain;
 use crate::cancel::Cancel;

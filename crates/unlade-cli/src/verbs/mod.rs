@@ -7,7 +7,9 @@ mod inspect;
 mod manifest;
 mod pick;
 mod pull;
+mod referrers;
 mod serve;
+mod tags;
 
 pub(crate) use self::about::run as about;
 use unlade::image::Selection;
@@ -28,7 +30,9 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
         Verb::Manifest(options) => manifest::run(&options, session).await,
         Verb::Pick(options) => pick::run(&options, session).await,
         Verb::Pull(options) => pull::run(&options, session).await,
+        Verb::Referrers(options) => referrers::run(&options, session).await,
         Verb::Serve(options) => serve::run(&options, session).await,
+        Verb::Tags(options) => tags::run(&options, session).await,
     }
 }
 

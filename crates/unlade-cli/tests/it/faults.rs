@@ -25,6 +25,7 @@ mod access;
 mod body;
 mod case;
 mod content;
+mod listing;
 mod matchers;
 mod protocol;
 mod range;
@@ -40,8 +41,16 @@ use unlade_testkit::Fault;
 
 #[test]
 fn every_numbered_fault_is_met_by_a_case() {
-    let families =
-        [access::all(), body::all(), content::all(), protocol::all(), range::all(), realm::all(), redirect::all()];
+    let families = [
+        access::all(),
+        body::all(),
+        content::all(),
+        listing::all(),
+        protocol::all(),
+        range::all(),
+        realm::all(),
+        redirect::all(),
+    ];
     let cases = families.into_iter().flatten();
     let met: BTreeSet<u16> = cases.flat_map(|(_, case)| case.numbers()).collect();
     let unmet: Vec<String> = Fault::ALL

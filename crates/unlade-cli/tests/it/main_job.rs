@@ -5,6 +5,7 @@ mod choosing;
 mod credentials;
 mod documents;
 pub(crate) mod folders;
+mod listing;
 mod options;
 mod places;
 mod references;

@@ -1,4 +1,4 @@
-//! Lies about content: manifests, digests, tags, words of errors.
+//! Lies about content: manifests, digests, words of errors.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,10 +17,6 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::LyingDigestHeader => answer.clone().header("Docker-Content-Digest", &digest(b"something else")),
         Fault::LyingSizes => enlarged(answer),
         Fault::UnaskedGzip => answer.clone().header("Content-Encoding", "gzip").body(gzip_stored(&answer.body)),
-        Fault::TagsLoop => linked(answer.clone(), &here.target),
-        Fault::TagsElsewhere { to } => linked(answer.clone(), to),
-        Fault::TagsEndless => endless_tags(here),
-        Fault::TagsNull => Answer::json(200, &json!({ "name": "null", "tags": null })),
         Fault::ErrorHuge => Answer::error(404, "UNKNOWN", &"long ".repeat((16 << 20) / 5)),
         Fault::ErrorEscapes => Answer::error(404, "MANIFEST_UNKNOWN", ESCAPES),
         Fault::ErrorHtml => Answer::new(502)
@@ -32,7 +28,7 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
 }
 
 /// Clears the screen, sets the title, rings, goes back to the start of the line, and turns the direction of reading.
-const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\rdone\u{202e}txt.exe\u{2066}\u{9b}31m\u{0}end";
+pub(super) const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\rdone\u{202e}txt.exe\u{2066}\u{9b}31m\u{0}end";
 
 fn padded(answer: &Answer, bytes: usize) -> Answer {
     let mut body = answer.body.to_vec();
@@ -77,17 +73,6 @@ fn enlarge(value: &mut Value) {
     }
 }
 
-fn linked(answer: Answer, to: &str) -> Answer {
-    answer.header("Link", &format!("<{to}>; rel=\"next\""))
-}
-
-fn endless_tags(here: &Here) -> Answer {
-    let last = here.target.rsplit("last=t").next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
-    let tags: Vec<String> = (last + 1..=last + 100).map(|number| format!("t{number}")).collect();
-    let page = Answer::json(200, &json!({ "name": "endless", "tags": tags }));
-    linked(page, &format!("{}?n=100&last=t{}", here.path(), last + 100))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,14 +85,6 @@ mod tests {
             serde_json::from_slice::<Value>(&text).unwrap(),
             json!({ "layers": [{ "size": 2 }], "config": { "size": 3 }, "n": 3 })
         );
-    }
-
-    #[test]
-    fn each_page_of_endless_tags_leads_to_another() {
-        let first = endless_tags(&Here { target: "/v2/a/tags/list".into(), ..Here::example("GET") });
-        assert!(first.header_value("Link").unwrap().contains("last=t100>"));
-        let next = endless_tags(&Here { target: "/v2/a/tags/list?n=100&last=t100".into(), ..Here::example("GET") });
-        assert!(next.header_value("Link").unwrap().contains("last=t200>"));
     }
 
     #[test]

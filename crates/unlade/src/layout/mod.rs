@@ -260,9 +260,9 @@ impl Catalog for Layout {
         }
     }
 
-    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
-        let (layout, after) = (self.clone(), after.map(str::to_owned));
-        let tags = self.desk.read(move || {
+    fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>> {
+        let (layout, desk, after) = (self.clone(), self.desk.clone(), after.map(str::to_owned));
+        let read = move || {
             let mut tags = index::tags(&layout.index()?);
             if let Some(after) = after {
                 // They have no order but that of the index: without its place nothing can be said to follow.
@@ -272,7 +272,8 @@ impl Catalog for Layout {
                 tags.drain(..=place);
             }
             Ok(tags)
-        });
+        };
+        let tags = async move { desk.read(read).await };
         stream::once(tags).map_ok(|tags| stream::iter(tags).map(Ok)).try_flatten().boxed()
     }
 

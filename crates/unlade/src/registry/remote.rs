@@ -57,7 +57,7 @@ impl Catalog for Remote {
         Ok(self.manifest(selector).await?.descriptor())
     }
 
-    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+    fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>> {
         tags::list(&self.api, &self.observer, after)
     }
 

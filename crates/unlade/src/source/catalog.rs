@@ -22,7 +22,7 @@ pub trait Catalog: Source {
     ///
     /// With `after`, those that follow this tag alone; what follows a tag that is not
     /// there is up to the source, and may be [`NotFound`](crate::ErrorKind::NotFound).
-    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>>;
+    fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>>;
 
     /// Lists the manifests whose `subject` is the given one, of one artifact type if it is named.
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers>;

@@ -97,7 +97,7 @@ impl Catalog for Memory {
         Ok(self.manifest(selector).await?.descriptor())
     }
 
-    fn tags<'a>(&'a self, after: Option<&'a str>) -> BoxStream<'a, Result<String>> {
+    fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>> {
         let contents = self.contents();
         let following = contents.tags.keys().filter(|tag| after.is_none_or(|after| tag.as_str() > after));
         let tags: Vec<_> = following.cloned().map(Ok).collect();

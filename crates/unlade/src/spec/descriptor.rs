@@ -14,6 +14,9 @@ use super::json::{self, Allowance, Excess};
 use super::media_type::MediaType;
 use super::platform::Platform;
 
+/// The annotation that holds the time at which the content was made (RFC 3339).
+pub const CREATED: &str = "org.opencontainers.image.created";
+
 /// The annotation that holds a file's name.
 pub const TITLE: &str = "org.opencontainers.image.title";
 

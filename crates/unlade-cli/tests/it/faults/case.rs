@@ -9,7 +9,7 @@ use unlade_testkit::process::{Outcome, files};
 use unlade_testkit::{Fault, Matcher};
 
 use super::transcript;
-use super::world::{Elsewhere, Login, Places, Question, SECRETS, Setup, World};
+use super::world::{Elsewhere, Login, Places, Question, REPOSITORY, SECRETS, Setup, World};
 use crate::common::folder;
 
 /// A scene, its lies, and what must come of them.
@@ -261,9 +261,15 @@ impl Case {
             return;
         }
         let report: Value = serde_json::from_slice(&outcome.stdout).expect("stdout holds one JSON document");
-        if self.setup.question == Question::Resolve {
-            assert_eq!(report["digest"], world.digest());
-            return;
+        match self.setup.question {
+            Question::Resolve => return assert_eq!(report["digest"], world.digest()),
+            Question::Referrers | Question::LatestReferrer => {
+                return assert_eq!(report["subject"], world.digest());
+            }
+            Question::Tags => {
+                return assert_eq!(report["repository"], world.registry.reference(REPOSITORY));
+            }
+            _ => {}
         }
         assert_eq!(files(folder), ["out.img"]);
         let content = fs::read(folder.join("out.img")).expect("read what was pulled");

@@ -14,6 +14,10 @@ pub(super) fn manifest() -> Matcher {
     Matcher::new(Which::Manifest)
 }
 
+pub(super) fn referrers() -> Matcher {
+    Matcher::new(Which::Referrers)
+}
+
 /// A signed address, which a redirect led to.
 pub(super) fn signed() -> Matcher {
     Matcher::new(Which::Redirected)

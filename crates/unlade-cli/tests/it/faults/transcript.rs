@@ -39,6 +39,7 @@ fn what(path: &str) -> &str {
         _ if path.contains("/manifests/sha256:") => "manifest@",
         _ if path.contains("/manifests/") => "manifest",
         _ if path.ends_with("/tags/list") => "tags",
+        _ if path.contains("/referrers/sha256:") => "referrers",
         other => other,
     }
 }

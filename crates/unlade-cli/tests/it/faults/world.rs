@@ -18,6 +18,9 @@ const IDENTITY: &str = "hunter2-identity";
 /// What no other origin may see, and no output may show.
 pub(super) const SECRETS: [&str; 3] = [PASSWORD, IDENTITY, "secret-signature"];
 
+/// The type of the newest referrer.
+pub(super) const NEWEST: &str = "application/x-signature";
+
 /// How the registry asks who is there; the user always has the login that is right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Login {
@@ -44,10 +47,16 @@ pub(super) enum Question {
     MissingTag,
     /// `blob`, whose size the command does not know.
     RawBlob,
+    /// `referrers` of a tag.
+    Referrers,
+    /// `referrers --latest` of a tag.
+    LatestReferrer,
     /// `digest` of a tag.
     Resolve,
     /// `pull` of a tag.
     Tag,
+    /// `tags` of the repository, which has two.
+    Tags,
 }
 
 /// Whether the other origin has a part of its own.
@@ -149,6 +158,11 @@ impl World {
             _ => leaf.clone(),
         };
         registry.publish(REPOSITORY, "v1", &root);
+        match setup.question {
+            Question::Tags => registry.publish(REPOSITORY, "v2", &root),
+            Question::LatestReferrer | Question::Referrers => publish_referrers(&registry, &leaf),
+            _ => {}
+        }
         origin.offer_blobs(REPOSITORY, &leaf);
         origin.offer("/token", r#"{"token":"token-of-elsewhere"}"#);
         origin.offer("/manifest", leaf.bytes.clone());
@@ -188,9 +202,11 @@ impl World {
         let (verb, rest) = match self.setup.question {
             Question::Digest => ("pull", format!("@{}", self.document.digest())),
             Question::MissingTag => ("pull", ":v2".to_owned()),
+            Question::LatestReferrer | Question::Referrers => ("referrers", ":v1".to_owned()),
             Question::RawBlob => ("blob", format!("@{blob}")),
             Question::Resolve => ("digest", ":v1".to_owned()),
             Question::Index | Question::Tag => ("pull", ":v1".to_owned()),
+            Question::Tags => ("tags", String::new()),
         };
         let mut run = unlade().args([verb, &self.registry.reference(&format!("{REPOSITORY}{rest}"))]);
         // A blob leaves no room for a document on stdout.
@@ -198,8 +214,10 @@ impl World {
         if self.setup.question.is_pull() {
             run = run.arg("-o").arg(folder.join("out.img"));
         }
-        if self.setup.question == Question::Index {
-            run = run.args(["--platform", "linux/arm64"]);
+        match self.setup.question {
+            Question::Index => run = run.args(["--platform", "linux/arm64"]),
+            Question::LatestReferrer => run = run.arg("--latest"),
+            _ => {}
         }
         if let Some(authority) = &self.authority {
             run = run.arg("--ca-file").arg(authority.file());
@@ -239,7 +257,7 @@ impl World {
 
 impl Question {
     pub(super) fn is_pull(self) -> bool {
-        !matches!(self, Self::RawBlob | Self::Resolve)
+        !matches!(self, Self::LatestReferrer | Self::RawBlob | Self::Referrers | Self::Resolve | Self::Tags)
     }
 
     fn requests(self) -> &'static [&'static str] {
@@ -247,9 +265,12 @@ impl Question {
             Self::Digest => &["manifest@", "blob"],
             Self::Index => &["manifest", "manifest@", "blob"],
             Self::MissingTag => &["manifest", "tags"],
+            Self::LatestReferrer => &["manifest", "referrers", "manifest@"],
             Self::RawBlob => &["blob"],
+            Self::Referrers => &["manifest", "referrers"],
             Self::Resolve => &["manifest"],
             Self::Tag => &["manifest", "blob"],
+            Self::Tags => &["tags"],
         }
     }
 }
@@ -279,6 +300,30 @@ impl Default for Setup {
     fn default() -> Self {
         Self { login: Login::Nobody, question: Question::Tag, elsewhere: Elsewhere::Canary, size: 100_000, tls: false }
     }
+}
+
+/// Two referrers, of which the second is the newer, and what refers to something else; and the index of all three that
+/// a publisher keeps for registries without the API.
+fn publish_referrers(registry: &LyingRegistry, subject: &Document) {
+    let all = [
+        ("application/x-sbom", referrer(subject, "application/x-sbom", "2024-05-01T00:00:00Z")),
+        (NEWEST, referrer(subject, NEWEST, "2024-05-02T00:00:00Z")),
+        (NEWEST, foreign()),
+    ];
+    let index = all.into_iter().fold(Index::new(), |index, (kind, referrer)| {
+        registry.put(REPOSITORY, &referrer);
+        index.entry(referrer).override_entry("artifactType", kind.into())
+    });
+    registry.publish(REPOSITORY, &subject.digest().replace(':', "-"), &index.build());
+}
+
+/// What refers to something else.
+pub(super) fn foreign() -> Document {
+    referrer(&Image::untitled("another subject"), NEWEST, "2024-05-03T00:00:00Z")
+}
+
+fn referrer(subject: &Document, kind: &str, created: &str) -> Document {
+    Image::new().subject(subject).artifact_type(kind).annotate("org.opencontainers.image.created", created).build()
 }
 
 fn access(login: Login) -> Access {

@@ -31,6 +31,7 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
     let reference = registry.reference("acme/disk:v1");
     let several = registry.reference("acme/disk:two");
     let blob = registry.reference(&format!("acme/disk@{}", digest(disk().payload())));
+    let repository = registry.reference("acme/disk");
     for words in [
         &["pull", &reference, "-o", "out.img"][..],
         &["pull", &reference, "-o", "out.img", "--json", "--progress=json"],
@@ -49,6 +50,10 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
         &["pick", &reference, "--json"],
         &["blob", &blob],
         &["blob", &blob, "--verify-first"],
+        &["tags", &repository],
+        &["tags", &repository, "--json"],
+        &["referrers", &reference],
+        &["referrers", &reference, "--json"],
     ] {
         at_each_verbosity(
             || login(unlade().args(words)),
@@ -180,7 +185,7 @@ fn what_clients_send_to_a_served_layout_is_not_told() {
 #[test]
 fn no_option_takes_a_secret() {
     // What stands on a command line, every user of the machine can read: options name files.
-    for verb in ["pull", "pick", "inspect", "manifest", "digest", "blob", "serve"] {
+    for verb in ["pull", "pick", "inspect", "manifest", "digest", "blob", "tags", "referrers", "serve"] {
         let text = unlade().args([verb, "--help"]).run().assert_code(0).stdout_text();
         for option in ["--password ", "--token ", "--username ", "--header "] {
             assert!(!text.contains(option), "{verb} {option}");

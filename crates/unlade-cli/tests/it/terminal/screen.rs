@@ -129,3 +129,23 @@ fn a_blob_of_unknown_size_is_counted() {
     assert!(outcome.stderr.contains("waiting to try again"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("/0 B"), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_table_fits_the_terminal() {
+    let registry = registry();
+    let disk = Image::titled("disk.img", bytes(1, SIZE));
+    let sbom = Image::new().subject(&disk).artifact_type("application/spdx+json").build();
+    registry.put("a/disk", &sbom);
+    let run = || unlade().args(["referrers", &registry.reference("a/disk:v1")]);
+    for columns in [20, 40, 80, 200] {
+        let outcome = run().env("TERM", "xterm").start_on_terminal(columns, Stdout::Terminal).finish();
+        outcome.assert_code(0);
+        let lines: Vec<&str> = outcome.stderr.lines().map(str::trim_end).collect();
+        assert_eq!(lines.len(), 2, "{columns}: {lines:?}");
+        assert!(lines[0].starts_with("DIG") && lines[1].starts_with("sha"), "{columns}: {lines:?}");
+        assert!(lines.iter().all(|line| line.chars().count() <= columns.into()), "{columns}: {lines:?}");
+        assert_eq!(lines[1].contains(&sbom.digest()), columns == 200, "{columns}: {lines:?}");
+    }
+    let text = start(run(), Stdout::Pipe).finish().assert_code(0).stdout_text();
+    assert!(text.starts_with(&format!("{}  application/spdx+json  ", sbom.digest())), "{text}");
+}

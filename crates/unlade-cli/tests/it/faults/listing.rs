@@ -1,0 +1,209 @@
+//! Lists that come in pages: F59 to F62, F78 to F86.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unlade_testkit::process::Outcome;
+use unlade_testkit::{Fault, RetryAfter};
+
+use super::case::Case;
+use super::matchers::{manifest, referrers, tags};
+use super::world::{Login, NEWEST, Question};
+use crate::common::document;
+
+/// So many pages are read of a list.
+const MOST_PAGES: usize = 10_000;
+
+cases! {
+    a_page_that_links_to_itself_ends_the_list => listing()
+        .lie(tags(), Fault::TagsLoop)
+        .fails("PeerMisbehaved", 1, &["tags"])
+        .says(&["cannot list the tags of 127.0.0.1:", "after 2 tags, the page leads back to one that was read"]);
+    a_page_at_another_origin_is_not_asked_for => listing()
+        .lie_about(tags(), |places| Fault::TagsElsewhere { to: format!("{}/v2/os/disk/tags/list", places.elsewhere) })
+        .fails("PeerMisbehaved", 1, &["tags"])
+        .says(&["the next page would be at http://127.0.0.1:", "which is not where this list is"]);
+    a_page_under_another_name_of_the_registry_is_not_asked_for => listing()
+        .lie_about(tags(), |places| Fault::TagsElsewhere {
+            to: format!("{}/v2/os/disk/tags/list?last=v2", places.registry_by_name()),
+        })
+        .fails("PeerMisbehaved", 1, &["tags"]);
+    a_page_of_another_repository_is_not_asked_for => listing()
+        .lie(tags(), Fault::TagsElsewhere { to: "/v2/os/secret/tags/list".to_owned() })
+        .fails("PeerMisbehaved", 1, &["tags"]);
+    a_page_with_a_login_in_its_address_is_not_asked_for => listing()
+        .login(Login::Basic)
+        .lie_about(tags().skip(1), |places| Fault::TagsElsewhere {
+            to: format!("{}/v2/os/disk/tags/list", places.registry.replace("//", "//me:hunter2-password@")),
+        })
+        .fails("PeerMisbehaved", 1, &["tags", "tags +Basic"]);
+    a_next_page_is_asked_for_with_the_login => listing()
+        .login(Login::Bearer)
+        .lie_about(tags().skip(1), |places| Fault::TagsElsewhere {
+            to: format!("{}/v2/os/disk/tags/list?last=v1", places.registry),
+        })
+        .succeeds(&["tags", "token +Basic", "tags +Bearer", "tags +Bearer"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!(["v1", "v2", "v2"])));
+    a_list_without_end_is_ended => listing()
+        .lie(tags().always(), Fault::TagsEndless)
+        .fails("PeerMisbehaved", 1, &vec!["tags"; MOST_PAGES])
+        .says(&["after 1000000 tags, there are more than 10000 pages"]);
+    a_limit_ends_a_list_without_end => listing()
+        .arguments(&["--limit", "150"])
+        .lie(tags().always(), Fault::TagsEndless)
+        .succeeds(&["tags", "tags"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"].as_array().map(Vec::len), Some(150)));
+    pages_that_repeat_themselves_end_the_list => listing()
+        .lie(tags().always(), Fault::TagsRepeated)
+        .fails("PeerMisbehaved", 1, &["tags", "tags"])
+        .says(&["after 2 tags, the page holds the same as an earlier one"]);
+    a_few_empty_pages_are_borne => listing()
+        .lie(tags().times(3), Fault::TagsBarren)
+        .succeeds(&["tags", "tags", "tags", "tags"]);
+    empty_pages_without_end_end_the_list => listing()
+        .lie(tags().always(), Fault::TagsBarren)
+        .fails("PeerMisbehaved", 1, &["tags"; 16])
+        .says(&["after 0 tags, 16 pages in a row hold nothing"]);
+    no_tags_are_an_empty_list => listing()
+        .lie(tags(), Fault::TagsNull)
+        .succeeds(&["tags"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!([])));
+    tags_that_are_no_texts_are_malformed => listing()
+        .lie(tags(), Fault::TagsOdd { tags: "[\"v1\",5]" })
+        .fails("Malformed", 1, &["tags"])
+        .says(&["the tag in place 2 of the list is no text"]);
+    tags_that_are_no_list_are_malformed => listing()
+        .lie(tags(), Fault::TagsOdd { tags: "{\"v1\":{}}" })
+        .fails("Malformed", 1, &["tags"]);
+    tags_that_stand_there_twice_are_malformed => listing()
+        .lie(tags(), Fault::TagsOdd { tags: "[\"v1\"],\"tags\":[\"v2\"]" })
+        .fails("Malformed", 1, &["tags"])
+        .says(&["the key tags twice"]);
+    tags_that_steer_a_terminal_are_cleaned => listing()
+        .lie(tags(), Fault::TagsEscapes)
+        .succeeds(&["tags"])
+        .also(|_, outcome| {
+            let expected = json!(["v1", "[2J]0;owned donetxt.exe31mend", "two lines"]);
+            assert_eq!(document(outcome)["tags"], expected);
+        });
+    a_link_that_cannot_be_read_is_no_end_of_the_list => listing()
+        .lie(tags(), Fault::LinkGarbage)
+        .fails("PeerMisbehaved", 1, &["tags"])
+        .says(&["the link to the next page cannot be read"]);
+    a_web_page_is_no_list => listing()
+        .lie(tags(), Fault::PageInstead)
+        .fails("Malformed", 1, &["tags"]);
+    a_huge_page_is_too_large => listing()
+        .lie(tags(), Fault::HugeManifest { bytes: 5 << 20 })
+        .fails("TooLarge", 1, &["tags"])
+        .says(&["larger than 4194304 bytes"]);
+    a_page_that_breaks_off_is_asked_for_again => listing()
+        .lie(tags(), Fault::CutBody { after: 10 })
+        .lie(tags(), Fault::ResetBody { after: 10 })
+        .lie(tags(), Fault::ServerError { status: 503, retry_after: RetryAfter::Seconds(0) })
+        .succeeds(&["tags", "tags", "tags", "tags"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!(["v1", "v2"])));
+    a_page_that_stalls_is_asked_for_again => listing()
+        .arguments(&["--stall-timeout", "400ms"])
+        .lie(tags(), Fault::StallBody { after: 10 })
+        .succeeds(&["tags", "tags"])
+        .lasts(Duration::from_millis(400));
+    a_page_that_is_compressed_unasked_is_refused => listing()
+        .lie(tags(), Fault::UnaskedGzip)
+        .fails("PeerMisbehaved", 1, &["tags"]);
+    a_page_without_content_is_no_list => listing()
+        .lie(tags(), Fault::NoContent)
+        .fails("PeerMisbehaved", 1, &["tags"])
+        .says(&["the answer 204 holds no list"]);
+
+    a_registry_without_the_api_is_read_by_the_tag => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .succeeds(&BY_TAG)
+        .says(&["is listed as a referrer of sha256:", "and does not refer to it"])
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_method_that_is_not_allowed_means_no_api => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 405 })
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_bad_request_means_no_api => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 400 })
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_web_page_means_no_api => asking()
+        .lie(referrers(), Fault::PageInstead)
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_refusal_is_no_missing_api => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 403 })
+        .fails("Denied", 4, &["manifest", "referrers"]);
+    an_index_behind_the_tag_that_is_none_is_malformed => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(1), Fault::PageInstead)
+        .fails("Malformed", 1, &["manifest", "referrers", "manifest"])
+        .says(&["by the tag sha256-", "it came as text/html"]);
+    another_referrer_than_the_tag_lists_is_a_mismatch => asking()
+        .arguments(&["--artifact-type", "application/x-sbom"])
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(2), Fault::WrongManifest)
+        .fails("Mismatch", 5, &["manifest", "referrers", "manifest", "manifest@"]);
+    referrers_that_link_to_themselves_end_the_list => asking()
+        .lie(referrers(), Fault::TagsLoop)
+        .fails("PeerMisbehaved", 1, &["manifest", "referrers"])
+        .says(&["cannot list the referrers of sha256:", "after 2 referrers, the page leads back to one that was read"]);
+    referrers_at_another_origin_are_not_asked_for => asking()
+        .lie_about(referrers(), |places| Fault::TagsElsewhere { to: places.elsewhere.clone() })
+        .fails("PeerMisbehaved", 1, &["manifest", "referrers"]);
+    referrers_without_end_are_ended => asking()
+        .arguments(&["--artifact-type", "application/x-sbom"])
+        .lie(referrers().always(), Fault::ReferrersEndless)
+        .fails("PeerMisbehaved", 1, &[vec!["manifest"], vec!["referrers"; MOST_PAGES]].concat())
+        .says(&["after 40000 referrers, there are more than 10000 pages"]);
+    a_link_that_cannot_be_read_is_no_end_of_the_referrers => asking()
+        .lie(referrers().times(2), Fault::ReferrersEndless)
+        .lie(referrers(), Fault::LinkGarbage)
+        .fails("PeerMisbehaved", 1, &["manifest", "referrers", "referrers", "referrers"])
+        .says(&["after 10 referrers, the link to the next page cannot be read"]);
+    a_page_of_referrers_that_breaks_off_is_asked_for_again => asking()
+        .lie(referrers(), Fault::CutBody { after: 10 })
+        .succeeds(&["manifest", "referrers", "referrers"]);
+    a_foreign_referrer_is_not_chosen => Case::new()
+        .asks(Question::LatestReferrer)
+        .lie_about(referrers(), |_| foreign())
+        .fails("PeerMisbehaved", 1, &["manifest", "referrers", "manifest@"])
+        .says(&["to which it does not refer"]);
+    the_newest_is_chosen_by_the_tag_as_well => Case::new()
+        .asks(Question::LatestReferrer)
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| {
+            let found = document(outcome);
+            assert_eq!((&found["source"], &found["referrers"][0]["artifact_type"]), (&json!("tag"), &json!(NEWEST)));
+            assert_eq!(found["referrers"].as_array().map(Vec::len), Some(1));
+        });
+}
+
+/// The requests where the API is missing: the tag, and the three manifests that it lists.
+const BY_TAG: [&str; 6] = ["manifest", "referrers", "manifest", "manifest@", "manifest@", "manifest@"];
+
+fn listing() -> Case {
+    Case::new().asks(Question::Tags)
+}
+
+fn asking() -> Case {
+    Case::new().asks(Question::Referrers)
+}
+
+/// The one that the scene has, and that refers to something else.
+fn foreign() -> Fault {
+    let foreign = super::world::foreign();
+    Fault::ReferrersForeign { digest: foreign.digest(), size: foreign.bytes.len() }
+}
+
+#[track_caller]
+fn assert_by_tag(outcome: &Outcome) {
+    let found = document(outcome);
+    assert_eq!(found["source"], "tag");
+    let all = found["referrers"].as_array().expect("a list of referrers");
+    let kinds: Vec<&Value> = all.iter().map(|one| &one["artifact_type"]).collect();
+    assert_eq!(kinds, ["application/x-sbom", NEWEST]);
+}
