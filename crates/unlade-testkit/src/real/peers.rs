@@ -111,10 +111,11 @@ impl Peer {
         self.ask(Question::Blob, place)
     }
 
-    /// Lists the tags of a repository: in the order in which the registry gave them, except regctl, which sorts.
+    /// Lists the tags of a repository, or of a layout: the place has no tag. regctl sorts them, the others keep the
+    /// order of a registry.
     #[track_caller]
-    pub fn tags(&self, repository: &str) -> Option<Vec<String>> {
-        let answer = self.ask(Question::Tags, Place::Registry(repository))?;
+    pub fn tags(&self, place: Place<'_>) -> Option<Vec<String>> {
+        let answer = self.ask(Question::Tags, place)?;
         if self.name == Name::Skopeo {
             return Some(serde_json::from_value(json(&answer)["Tags"].take()).expect("skopeo lists tags"));
         }

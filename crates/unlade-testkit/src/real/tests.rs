@@ -231,7 +231,7 @@ fn peers_give_what_was_pushed() {
         assert_eq!(peer.manifest(Place::Registry(&tagged)).unwrap(), image().bytes, "{peer}");
         assert!(peer.digest(Place::Registry(&tagged)).is_none_or(|digest| digest == image().digest()), "{peer}");
         assert!(peer.blob(Place::Registry(&held)).is_none_or(|held| held == *image().payload()), "{peer}");
-        let mut tags = peer.tags(&repository).unwrap();
+        let mut tags = peer.tags(Place::Registry(&repository)).unwrap();
         tags.sort_unstable();
         assert_eq!(tags[1..], ["v0", "v1"], "{peer}");
         let referrers = peer.referrers(Place::Registry(&tagged));

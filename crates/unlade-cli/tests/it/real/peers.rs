@@ -6,8 +6,10 @@
 mod documents;
 mod layouts;
 mod locked;
+mod referrers;
 mod served;
 mod site;
+mod tags;
 mod writer;
 
 use unlade_testkit::process::Outcome;

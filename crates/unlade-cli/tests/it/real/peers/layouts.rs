@@ -1,8 +1,11 @@
 //! Layouts that the peers write, in folders and in tars, read by unlade and by each other.
 
+use std::path::Path;
+
 use unlade_testkit::content::digest;
 use unlade_testkit::real::Place;
 
+use super::referrers::assert_same_referrers;
 use super::site::{Site, beside, blobs, children, name_and_tag};
 use super::writer::Writer;
 use super::{ask, assert_same_blob, assert_same_document, spelled};
@@ -15,7 +18,9 @@ fn assert_agreed(writer: Writer) {
     let Some(site) = Site::docker_registry() else { return };
     let peers = site.peers.all();
     let target = folder();
-    for reference in site.by_all() {
+    let made = site.by_all();
+    site.attach(&made[0]);
+    for reference in made {
         let origin = ask("manifest", &reference, &[]).stdout;
         if !writer.copies(&origin) {
             continue;
@@ -43,6 +48,27 @@ fn assert_agreed(writer: Writer) {
             assert_eq!(digest(&blob), wanted);
         }
     }
+    assert_agreed_on_lists(writer, &site, &target.path().join("oras"));
+}
+
+/// Compares the tags of a layout, in any order, and the referrers of its `v1`, where the writer took them along.
+#[track_caller]
+fn assert_agreed_on_lists(writer: Writer, site: &Site, layout: &Path) {
+    let place = layout.display().to_string();
+    let sorted = |mut tags: Vec<String>| {
+        tags.sort();
+        tags
+    };
+    let ours = ask("tags", &spelled(Place::Layout(&place)), &[]).stdout_text();
+    let ours = sorted(ours.lines().map(str::to_owned).collect());
+    for peer in [&site.peers.oras, &site.peers.regctl] {
+        let theirs = peer.tags(Place::Layout(&place)).expect("it lists the tags of layouts");
+        // crane names an entry by the whole reference: the peers show that, unlade its tag.
+        let theirs = theirs.iter().filter_map(|tag| tag.rsplit(':').next()).map(str::to_owned).collect();
+        assert_eq!(ours, sorted(theirs), "{peer} on the layout of {writer:?}");
+    }
+    let found = assert_same_referrers(&writer.knowing_referrers(site), Place::Layout(&format!("{place}:v1")));
+    assert_eq!(found.len(), if writer.takes_referrers() { 2 } else { 0 }, "{found:#?}");
 }
 
 #[test]

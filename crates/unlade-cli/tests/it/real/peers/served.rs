@@ -10,7 +10,9 @@ use unlade_testkit::content::digest;
 use unlade_testkit::process::{Run, files};
 use unlade_testkit::real::{Peer, Peers, Place};
 
+use super::referrers::assert_same_referrers;
 use super::site::{Site, beside, blobs, children, done, name_and_tag};
+use super::tags::assert_same_tags;
 use super::writer::Writer;
 use super::{ask, assert_same_blob, assert_same_document};
 use crate::common::folder;
@@ -71,31 +73,23 @@ fn peers_agree_on_what_is_served() {
         tags.entry(repository.to_owned()).or_default().push(tag.to_owned());
     }
     for (repository, mut expected) in tags {
+        let mut found = assert_same_tags(&harbour.site.peers, &repository);
+        found.retain(|tag| !tag.starts_with("sha256-"));
         expected.sort();
-        for peer in &peers {
-            let mut found = peer.tags(&repository).expect("each peer lists tags");
-            found.retain(|tag| !tag.starts_with("sha256-"));
-            assert_eq!(found, expected, "{peer} on {repository}");
-        }
+        assert_eq!(found, expected, "{repository}");
     }
 }
 
 #[test]
 fn peers_find_the_referrers_that_are_served() {
     let Some(harbour) = Harbour::open() else { return };
-    let (oras, regctl) = (&harbour.site.peers.oras, &harbour.site.peers.regctl);
+    let peers = harbour.site.peers.all();
+    let origin = assert_same_referrers(&peers, Place::Registry(&harbour.made[0]));
+    assert_eq!(origin.len(), 2, "{origin:#?}");
     // crane and skopeo leave referrers behind.
     for writer in ["oras", "regctl"] {
         let place = format!("{}/{writer}/oras:v1", harbour.served.host);
-        let sorted = |found: Option<Vec<serde_json::Value>>| {
-            let mut found = found.expect("oras and regctl list referrers");
-            found.sort_by_key(|descriptor| descriptor["digest"].to_string());
-            found
-        };
-        let theirs = sorted(oras.referrers(Place::Registry(&harbour.made[0])));
-        assert_eq!(theirs.len(), 2, "{theirs:#?}");
-        assert_eq!(sorted(oras.referrers(Place::Registry(&place))), theirs, "oras, in the layout of {writer}");
-        assert_eq!(sorted(regctl.referrers(Place::Registry(&place))), theirs, "regctl, in the layout of {writer}");
+        assert_eq!(assert_same_referrers(&peers, Place::Registry(&place)), origin, "{writer}");
     }
 }
 

@@ -33,8 +33,22 @@ impl Writer {
         }
     }
 
-    /// Copies a tag out of a registry into a layout in a folder, with all below it, unchanged; oras and regctl take its
-    /// referrers along.
+    /// Tells whether it takes referrers along into a layout in a folder.
+    pub(super) fn takes_referrers(self) -> bool {
+        matches!(self, Self::Oras | Self::Regctl)
+    }
+
+    /// The peers that find the referrers of a tag in a layout that it wrote: regctl looks for the tag alone that it writes
+    /// itself, and nobody finds what crane calls by the whole reference.
+    pub(super) fn knowing_referrers(self, site: &Site) -> Vec<&Peer> {
+        match self {
+            Self::Crane => Vec::new(),
+            Self::Oras => vec![&site.peers.oras],
+            _ => vec![&site.peers.oras, &site.peers.regctl],
+        }
+    }
+
+    /// Copies a tag out of a registry into a layout in a folder, with all below it, unchanged.
     pub(super) fn write_folder(self, site: &Site, reference: &str, layout: &Path) {
         let (_, tag) = name_and_tag(reference);
         let target = format!("{}:{tag}", layout.display());
