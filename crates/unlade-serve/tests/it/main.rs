@@ -8,6 +8,7 @@ mod client;
 mod conformance;
 mod front;
 mod http;
+mod layouts;
 mod log;
 mod place;
 mod pull;

@@ -60,6 +60,11 @@ fn head_has_the_headers_of_get_and_no_body() {
         (format!("/v2/disk/referrers/{image}"), 200),
         ("/v2/disk/manifests/v2".to_owned(), 404),
         (format!("/v2/disk/blobs/{}", absent()), 404),
+        ("/v2/_catalog".to_owned(), 200),
+        ("/v2/disk/tags/list?n=x".to_owned(), 400),
+        ("/v2/disk/blobs/sha256:abc".to_owned(), 400),
+        ("/v2/other/tags/list".to_owned(), 404),
+        ("/".to_owned(), 404),
     ] {
         let mut got = world.registry.get(&target);
         let head = request(world.registry.address, "HEAD", &target, &[]);
@@ -165,6 +170,19 @@ fn errors_are_documents_with_the_codes_of_the_specification() {
         ("GET", format!("/v2/disk/blobs/{}", absent()), 404, "BLOB_UNKNOWN"),
         ("GET", "/v2/disk/blobs/sha256:abc".to_owned(), 400, "DIGEST_INVALID"),
         ("GET", "/v2/disk/blobs/..%2f..%2foci-layout".to_owned(), 404, "UNSUPPORTED"),
+        (
+            "GET",
+            format!("/v2/disk/blobs/{}", layer.to_string().to_uppercase().replace("SHA256", "sha256")),
+            400,
+            "DIGEST_INVALID",
+        ),
+        ("GET", format!("/v2/disk/blobs/{}", layer.to_string().to_uppercase()), 400, "DIGEST_INVALID"),
+        ("GET", format!("/v2/disk/blobs/sha512:{}", layer.hex()), 400, "DIGEST_INVALID"),
+        ("GET", format!("/v2/disk/blobs/md5:{}", &layer.hex()[..32]), 400, "DIGEST_INVALID"),
+        ("GET", format!("/v2/disk/blobs/sha256:{}0", layer.hex()), 400, "DIGEST_INVALID"),
+        ("GET", "/v2/disk//manifests/v1".to_owned(), 400, "NAME_INVALID"),
+        ("GET", "//v2/disk/manifests/v1".to_owned(), 404, "UNSUPPORTED"),
+        ("GET", "/v2/disk%2f..%2fdisk/manifests/v1".to_owned(), 400, "NAME_INVALID"),
         ("GET", "/v2/disk/referrers/v1".to_owned(), 400, "DIGEST_INVALID"),
         ("GET", "/v2/disk/tags/list?n=x".to_owned(), 400, "PAGINATION_NUMBER_INVALID"),
         ("GET", "/".to_owned(), 404, "UNSUPPORTED"),

@@ -10,12 +10,17 @@ mod client;
 mod world;
 
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Write as _};
+use std::io::{BufWriter, Read, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use unlade::spec::digest::{Algorithm, Digest};
 use unlade::spec::media_type::OCI_MANIFEST;
 use unlade::verify::{Hasher, digest_of};
+use unlade_serve::{AccessLog, Tls};
+use unlade_testkit::tls::Authority;
 
 use crate::client::send;
 use crate::world::World;
@@ -28,14 +33,37 @@ fn peak() -> usize {
 }
 
 /// Sends a request fifty times and reads no more than the beginning of each answer.
-fn rest_in(world: &World, target: &str) -> Vec<TcpStream> {
-    let mut clients: Vec<TcpStream> = (0..50).map(|_| send(world.registry.address, "GET", target, &[])).collect();
+fn rest_in(target: &str, ask: impl Fn() -> Box<dyn Read>) -> Vec<Box<dyn Read>> {
+    let mut clients: Vec<_> = (0..50).map(|_| ask()).collect();
     for client in &mut clients {
         let mut beginning = [0; 64];
         client.read_exact(&mut beginning).unwrap();
         assert!(beginning.starts_with(b"HTTP/1.1 200 "), "{target}: {}", String::from_utf8_lossy(&beginning));
     }
     clients
+}
+
+/// Sends a request inside of TLS.
+fn send_encrypted(world: &World, config: &Arc<ClientConfig>, target: &str) -> impl Read + use<> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(world.registry.address).unwrap());
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    stream
+}
+
+/// Makes a blob that takes no room.
+fn large(world: &World) -> Digest {
+    let digest = digest_of(Algorithm::Sha256, b"large");
+    let file = File::create(world.layout.path(&digest)).unwrap();
+    file.set_len(4 << 30).unwrap();
+    digest
+}
+
+/// The server has one thread: while it serves this client, it fills the buffers of all others.
+fn read_on(mut client: impl Read) {
+    let read = std::io::copy(&mut client.by_ref().take(256 << 20), &mut std::io::sink()).unwrap();
+    assert_eq!(read, 256 << 20);
 }
 
 /// Adds a manifest as large as one may be, and an index of many entries; in pieces, since it is this process that is
@@ -69,17 +97,15 @@ fn fill(world: &World) -> Digest {
 #[test]
 fn fifty_clients_that_stopped_reading_fit_into_64_mib() {
     let world = World::new();
-    let digest = digest_of(Algorithm::Sha256, b"large");
-    let file = File::create(world.layout.path(&digest)).unwrap();
-    file.set_len(4 << 30).unwrap();
+    let digest = large(&world);
     let target = format!("/v2/disk/blobs/{digest}");
-    let clients = rest_in(&world, &target);
-    // The server has one thread: while it serves this one, it fills the buffers of all others.
-    let mut stream = send(world.registry.address, "GET", &target, &["Range: bytes=0-268435455"]);
-    let read = std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
-    assert!(read > 256 << 20);
+    let ask = |target: &str| -> Box<dyn Read> { Box::new(send(world.registry.address, "GET", target, &[])) };
+    let clients = rest_in(&target, || ask(&target));
+    read_on(ask(&target));
     assert!(peak() < 64 << 20, "blobs: {} MiB", peak() >> 20);
     drop(clients);
+
+    over_tls();
 
     let large = fill(&world);
     for target in [
@@ -88,7 +114,23 @@ fn fifty_clients_that_stopped_reading_fit_into_64_mib() {
         "/v2/disk/tags/list".to_owned(),
         format!("/v2/disk/referrers/{digest}"),
     ] {
-        drop(rest_in(&world, &target));
+        drop(rest_in(&target, || ask(&target)));
         assert!(peak() < 64 << 20, "{target}: {} MiB", peak() >> 20);
     }
+}
+
+/// The same with TLS and a log; the clients' own share of it counts, too.
+fn over_tls() {
+    let authority = Authority::new();
+    let identity = authority.server();
+    let read = |path| std::fs::read(path).unwrap();
+    let tls = Tls::from_pem(("cert", &read(&identity.certificate)), ("key", &read(&identity.key))).unwrap();
+    let log = AccessLog::to(std::io::sink()).unwrap();
+    let world = World::with(|server| server.tls(tls).access_log(log));
+    let target = format!("/v2/disk/blobs/{}", large(&world));
+    let config = authority.client_config();
+    let clients = rest_in(&target, || Box::new(send_encrypted(&world, &config, &target)));
+    read_on(send_encrypted(&world, &config, &target));
+    assert!(peak() < 64 << 20, "blobs over TLS: {} MiB", peak() >> 20);
+    drop(clients);
 }
