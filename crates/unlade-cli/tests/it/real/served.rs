@@ -1,15 +1,18 @@
 //! What `unlade serve` offers, judged by others: skopeo, distribution as a cache, and plain HTTP.
 
 use std::fs;
+use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 use unlade_testkit::Client;
 use unlade_testkit::content::digest;
 use unlade_testkit::document::{Document, Index};
 use unlade_testkit::layout;
-use unlade_testkit::process::{Running, files};
-use unlade_testkit::real::{DockerRegistry, http_push, skopeo, skopeo_copy};
+use unlade_testkit::process::{Run, Running, files};
+use unlade_testkit::real::{DockerRegistry, htpasswd, http_push, skopeo, skopeo_copy};
+use unlade_testkit::tls::Authority;
 
 use super::{assert_is, assert_pulls, here, image, ipxe, kernel, memtest, read};
 use crate::common::{folder, unlade};
@@ -20,11 +23,16 @@ pub(super) struct Served {
     running: Running,
 }
 
-pub(super) fn serve(folder: &std::path::Path) -> Served {
-    let running = unlade().arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"]).start();
+pub(super) fn serve(folder: &Path) -> Served {
+    serve_with(folder, "http://", |run| run)
+}
+
+/// Serves with more options, by which it listens on a URL that begins like this.
+fn serve_with(folder: &Path, scheme: &str, change: impl FnOnce(Run) -> Run) -> Served {
+    let running = change(unlade().arg("serve").arg(folder).args(["--listen", "127.0.0.1:0"])).start();
     let line = running.stdout_line("listening on");
-    let host = line.trim_end().strip_prefix("listening on http://").unwrap_or_else(|| panic!("it says {line:?}"));
-    Served { host: host.to_owned(), running }
+    let host = line.trim_end().strip_prefix(&format!("listening on {scheme}"));
+    Served { host: host.unwrap_or_else(|| panic!("it says {line:?}")).to_owned(), running }
 }
 
 impl Served {
@@ -163,4 +171,47 @@ fn a_single_layout_is_served_by_its_folders_name() {
     assert_pulls(&format!("{}/files:single", served.host), &[], &ipxe());
     assert_pulls(&format!("{}/files:both", served.host), &["--platform=linux/arm64"], &memtest());
     unlade().args(["digest", &format!("{}/site/files:single", served.host)]).run().assert_code(3);
+}
+
+#[test]
+fn skopeo_and_unlade_read_over_tls_with_a_login_that_htpasswd_made() {
+    let (folder, _, single) = layout_by_skopeo();
+    let authority = Authority::new();
+    let identity = authority.server();
+    let users = folder.path().join("users");
+    fs::write(&users, here(htpasswd("tester", "right:one"))).unwrap();
+    let log = folder.path().join("access.log");
+    let served = serve_with(&folder.path().join("site"), "https://", |run| {
+        let run = run.arg("--tls-cert").arg(&identity.certificate).arg("--tls-key").arg(&identity.key);
+        run.arg("--htpasswd").arg(&users).arg("--access-log").arg(&log)
+    });
+    // skopeo verifies the certificate, too.
+    let authorities = crate::common::folder();
+    fs::copy(authority.file(), authorities.path().join("ca.crt")).unwrap();
+    let certificates = format!("--src-cert-dir={}", authorities.path().display());
+    let place = format!("docker://{}/files:single", served.host);
+    let target = crate::common::folder();
+    let to = format!("dir:{}", target.path().join("one").display());
+    here(skopeo(&["copy", "--preserve-digests", &certificates, "--src-creds=tester:right:one", &place, &to]));
+    assert_is(&target.path().join("one/manifest.json"), &single.bytes);
+    for blob in &single.blobs {
+        assert_is(&target.path().join("one").join(digest(blob).trim_start_matches("sha256:")), blob);
+    }
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "tester:right:one").unwrap();
+    let (secret, ca) = (secret.display().to_string(), authority.file().display().to_string());
+    let options = ["--ca-file", &ca, "--pull-secret-file", &secret];
+    assert_pulls(&format!("{}/files:single", served.host), &options, &ipxe());
+    assert_pulls(&format!("{}/files:both", served.host), &[&options[..], &["--arch=arm64"]].concat(), &memtest());
+    served.running.signal(Signal::TERM);
+    served.running.finish().assert_code(0);
+    let log = fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let blob = format!("/v2/files/blobs/{}", digest(&ipxe()));
+    let pulled = |line: &&Value| line["user"] == "tester" && line["path"] == blob && line["complete"] == true;
+    assert_eq!(
+        lines.iter().filter(pulled).map(|line| line["bytes"].as_u64()).collect::<Vec<_>>(),
+        [Some(ipxe().len() as u64); 2]
+    );
+    assert!(!log.contains("right"), "{log}");
 }
