@@ -32,6 +32,21 @@ use crate::wire::{Stream, Wire};
 ///
 /// At most 256 connections are served at a time: others wait to be accepted. A connection on which no byte moves
 /// for a minute is closed, and so is one whose handshake or next request is not complete within half a minute.
+///
+/// ```no_run
+/// use unlade_serve::{AccessLog, Logins, Server, Shelf, Tls};
+///
+/// # async fn example(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+/// let shelf = Shelf::open("images".as_ref())?;
+/// let (certificate, key) = (std::fs::read("cert.pem")?, std::fs::read("key.pem")?);
+/// let server = Server::new(shelf)
+///     .tls(Tls::from_pem(("cert.pem", &certificate), ("key.pem", &key))?)
+///     .logins(Logins::from_htpasswd("users", &std::fs::read("users")?)?)
+///     .access_log(AccessLog::append("access.log".as_ref())?);
+/// server.serve(listener, std::future::pending()).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     router: Router,

@@ -89,6 +89,30 @@ async fn who_has_not_asked_anything_does_not_hold_up_the_end() {
     }
 }
 
+#[tokio::test]
+async fn a_request_whose_client_left_before_the_answer_has_a_line_without_a_status() {
+    let path = tempfile::tempdir().unwrap();
+    let log = path.path().join("log");
+    let (begun, mut begins) = tokio::sync::mpsc::channel(1);
+    let endless = || async move {
+        begun.send(()).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let router = Router::new().fallback(endless);
+    let running = start(Server::of(router).access_log(AccessLog::append(&log).unwrap())).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: r\r\n\r\n").await.unwrap();
+    begins.recv().await.unwrap();
+    drop(stream);
+    // The end waits for answers that somebody waits for, and nobody does.
+    running.end().await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for part in [r#""path":"/slow""#, r#""status":null"#, r#""bytes":0"#, r#""complete":false"#] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_together_is_named() {
     let authority = Authority::new();

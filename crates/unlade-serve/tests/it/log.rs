@@ -1,6 +1,7 @@
 //! The log of all requests, as a server writes it.
 
 use std::io::{self, Read as _, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -72,6 +73,30 @@ fn each_request_is_a_line_and_all_are_written_at_the_end() {
             json!(["GET", "/v2/", 200, 2, true]),
         ]
     );
+}
+
+#[test]
+fn requests_that_come_at_once_are_told_apart() {
+    let book = Book::default();
+    let world = World::with(|server| server.access_log(book.log()));
+    let blob = world.layout.blob(&vec![7; 100_000]);
+    let mut stream = TcpStream::connect(world.registry.address).unwrap();
+    let path = format!("/v2/disk/blobs/{blob}");
+    let requests = [("GET", "/v2/"), ("HEAD", &path), ("GET", &path), ("DELETE", "/v2/x"), ("GET", "/v2/")];
+    for (number, (method, path)) in requests.iter().enumerate() {
+        let end = if number + 1 == requests.len() { "Connection: close\r\n" } else { "" };
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: r\r\n{end}\r\n").unwrap();
+    }
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    let lines = book.lines_of(world);
+    let refused = lines[3][3].as_u64().unwrap();
+    assert!(refused > 50);
+    let expected = [("GET", "/v2/", 200, 2), ("HEAD", &path, 200, 0), ("GET", &path, 200, 100_000)];
+    let expected = expected.into_iter().chain([("DELETE", "/v2/x", 405, refused), ("GET", "/v2/", 200, 2)]);
+    let expected: Vec<Value> =
+        expected.map(|(method, path, status, bytes)| json!([method, path, status, bytes, true])).collect();
+    assert_eq!(lines, expected);
 }
 
 #[test]
