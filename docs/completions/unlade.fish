@@ -71,7 +71,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -f -a "serve" -d 'Serve imag
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "completions" -d 'Print the script that completes command lines in a shell'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "man" -d 'Print the manual page of the command or of a verb'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c unlade -n "__fish_unlade_using_subcommand pull" -s o -l output -d 'A file, a folder, or - for stdout [default: the titles that the publisher gave, in this folder]' -r -F
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -s o -l output -d 'A file, a folder, ocidir://DIR[:TAG], or - for stdout [default: the publisher\'s titles, here]' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l platform -d 'The platform that is wanted; host means this machine\'s' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l arch -d 'The architecture: amd64 or x86_64, arm64 or aarch64, …' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l os -d 'The operating system' -r
@@ -109,6 +109,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l dry-run -d 'Say w
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l verify-first -d 'With -o -, keep the bytes in a temporary file until all of them are verified'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l overwrite -d 'Without -o, replace files that are there and differ'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-sync -d 'Do not wait until the file would survive a power cut'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l referrers -d 'With -o ocidir://DIR, add what refers to the artifact too, such as signatures'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l json -d 'Print one JSON document to stdout, also for a failure'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'

@@ -32,6 +32,7 @@ Examples:
   unlade pull ghcr.io/acme/netboot:1.4 -o netboot           several layers, into a folder
   unlade pull ghcr.io/acme/netboot:1.4 --dry-run            what would be pulled to where
   unlade pull localhost:5000/disk:v1 -o - --quiet           to stdout, for a pipe
+  unlade pull ghcr.io/acme/disk:1.4 -o ocidir://layouts/disk
   unlade pull registry.example/disk:v1 --pull-secret-file secret --ca-file ca.pem -o disk.img";
 
 /// Below the options of `pick`.
@@ -185,7 +186,7 @@ mod tests {
     fn every_example_is_a_command_line() {
         for (verb, text, count) in [
             ("", UNLADE, 3),
-            ("pull", PULL, 7),
+            ("pull", PULL, 8),
             ("pick", PICK, 3),
             ("inspect", INSPECT, 3),
             ("manifest", MANIFEST, 3),

@@ -2,12 +2,13 @@
 //!
 //! image-spec v1.1.1, image layout: <https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md>
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::content::digest;
+use crate::content::{digest, digest_by};
 use crate::document::{Document, OCI_INDEX};
 
 /// The annotation by which a layout names a tag.
@@ -36,6 +37,47 @@ pub fn blob_path(folder: &Path, digest: &str) -> std::path::PathBuf {
     folder.join("blobs").join(algorithm).join(hex)
 }
 
+/// Holds a layout to its word: what its index names, and what that names, is there and is what it is named. Gives all
+/// the digests that are named.
+///
+/// A layout whose index is not there yet names nothing.
+pub fn assert_sound(folder: &Path) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let index = folder.join("index.json");
+    if !index.exists() {
+        return named;
+    }
+    let version = read_json(&folder.join("oci-layout"));
+    assert_eq!(version["imageLayoutVersion"], "1.0.0");
+    let mut waiting = descriptors(&read_json(&index));
+    while let Some(descriptor) = waiting.pop() {
+        let digest = descriptor["digest"].as_str().expect("a descriptor has a digest").to_owned();
+        let path = blob_path(folder, &digest);
+        let content = fs::read(&path).unwrap_or_else(|error| panic!("{} is named: {error}", path.display()));
+        assert_eq!(descriptor["size"], content.len(), "{}", path.display());
+        let (algorithm, _) = digest.split_once(':').expect("a digest has an algorithm and a colon");
+        assert_eq!(digest_by(algorithm, &content), digest, "{} is something else", path.display());
+        let media_type = descriptor["mediaType"].as_str().unwrap_or_default();
+        let is_manifest = ["manifest", "index"].iter().any(|kind| media_type.contains(kind));
+        if named.insert(digest) && is_manifest {
+            waiting.extend(descriptors(&read_json(&path)));
+        }
+    }
+    named
+}
+
+/// Lists the descriptors of a manifest or an index, but for the subject's.
+fn descriptors(document: &Value) -> Vec<Value> {
+    let lists = ["manifests", "layers", "blobs"].iter().filter_map(|key| document[*key].as_array());
+    lists.flatten().chain(document.get("config")).cloned().collect()
+}
+
+/// Reads a JSON document of a layout.
+pub fn read_json(path: &Path) -> Value {
+    let text = fs::read(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn entry(tag: &str, document: &Document) -> Value {
     let mut entry = document.descriptor();
     entry["annotations"] = json!({ REF_NAME: tag });
@@ -61,5 +103,15 @@ mod tests {
         assert_eq!(index["manifests"][1]["annotations"][REF_NAME], "latest");
         assert_eq!(index["manifests"][0]["digest"], image.digest());
         assert!(folder.path().join("oci-layout").is_file());
+        assert_eq!(assert_sound(folder.path()).len(), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "is something else")]
+    fn a_layout_with_a_wrong_blob_is_not_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("v1", &Image::titled("a", "payload"))]);
+        fs::write(blob_path(folder.path(), &digest(b"payload")), "another").unwrap();
+        assert_sound(folder.path());
     }
 }

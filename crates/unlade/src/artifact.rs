@@ -1,6 +1,6 @@
 //! A reference resolved: a manifest and its layers.
 
-mod download;
+pub(crate) mod download;
 mod plan;
 mod several;
 

@@ -1,5 +1,6 @@
 //! The client: where the parts come together.
 
+pub mod copy;
 mod explain;
 mod inspect;
 mod listing;

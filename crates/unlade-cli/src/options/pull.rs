@@ -18,12 +18,14 @@ pub(crate) struct Pull {
     /// host is Docker Hub's. oci:// or docker:// may stand before the host. ocidir:// is an OCI
     /// image layout in a folder, ocitar:// one in a tar.
     pub(crate) reference: String,
-    /// A file, a folder, or - for stdout [default: the titles that the publisher gave, in this folder]
+    /// A file, a folder, ocidir://DIR[:TAG], or - for stdout [default: the publisher's titles, here]
     ///
     /// The one layer of an artifact becomes a file. Several become files in a folder, each under its
     /// title; layers without a title are left out. A folder, or a path that ends in /, takes a single
     /// file under its title too. A file that is there is replaced only once the new one is verified.
-    /// Bytes on stdout are verified at their end: trust them once the exit code is 0.
+    /// Bytes on stdout are verified at their end: trust them once the exit code is 0. ocidir://DIR
+    /// adds to an OCI image layout, which is made if need be: the manifest or index with all that it
+    /// names, under TAG or else the reference's.
     #[arg(short, long, env = "UNLADE_OUTPUT", value_name = "PATH", allow_hyphen_values = true)]
     pub(crate) output: Option<PathBuf>,
     /// Say what would be pulled and what is there already, and write nothing
@@ -38,6 +40,9 @@ pub(crate) struct Pull {
     /// Do not wait until the file would survive a power cut
     #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
     pub(crate) no_sync: bool,
+    /// With -o ocidir://DIR, add what refers to the artifact too, such as signatures
+    #[arg(long, env = "UNLADE_REFERRERS", value_parser = BoolishValueParser::new())]
+    pub(crate) referrers: bool,
     // Last: its heading would hold for what follows.
     #[command(flatten)]
     pub(crate) choice: Choice,

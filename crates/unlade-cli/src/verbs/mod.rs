@@ -1,6 +1,7 @@
 //! The verbs, one a file.
 
 mod about;
+mod add;
 mod blob;
 mod digest;
 mod inspect;

@@ -13,7 +13,7 @@ use unlade::target::file::{Durability, FileOptions, Replace};
 use unlade::target::{Status, Target};
 use unlade::{Error, ErrorKind, Result};
 
-use super::{reference, selection};
+use super::{add, reference, selection};
 use crate::options;
 use crate::output;
 use crate::session::Session;
@@ -23,6 +23,9 @@ use crate::units;
 const MAX_LISTED: usize = 32;
 
 pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()> {
+    if let Some(layout) = options.output.as_deref().map(add::Output::read).transpose()?.flatten() {
+        return add::run(options, layout, session).await;
+    }
     let started = Instant::now();
     let reference = reference(&options.reference)?;
     check(options, session)?;
@@ -65,8 +68,9 @@ fn check(options: &options::Pull, session: &Session) -> Result<()> {
         let message = "--verify-first is for -o -: a file is always verified before it has its name";
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
-    if options.output.as_ref().is_some_and(|path| path.to_string_lossy().starts_with("ocidir:")) {
-        return Err(Error::new(ErrorKind::Unsupported, "this version cannot add to a layout"));
+    if options.referrers {
+        let message = "--referrers adds to a layout: name one with -o ocidir://DIR";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     Ok(())
 }

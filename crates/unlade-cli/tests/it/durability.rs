@@ -39,6 +39,28 @@ fn content_is_synced_before_its_name_and_its_name_before_the_end() {
 }
 
 #[test]
+fn a_layout_names_what_is_on_the_disk_alone() {
+    let folder = folder();
+    let layout = folder.path().join("layout");
+    let calls = calls(Path::new(&format!("ocidir://{}", layout.display())), &[]);
+    let published = calls.iter().position(|line| line.contains("rename") && line.contains("\"index.json\""));
+    let (before, after) = calls.split_at(published.unwrap_or_else(|| panic!("the index is there: {calls:#?}")));
+    let blobs = before.iter().filter(|line| line.contains("rename") && line.contains("unlade-partial")).count();
+    assert_eq!(blobs, 4, "configuration, layer, manifest, and oci-layout: {before:#?}");
+    for (place, call) in before.iter().enumerate().filter(|(_, call)| call.contains("rename")) {
+        let partial = call.split('"').nth(1).expect("the old name is quoted");
+        let content = before[..place].iter().any(|call| call.contains("sync(") && call.contains(partial));
+        let place_of = if call.contains("oci-layout") { "layout" } else { "layout/blobs/sha256" };
+        let named = format!("<{}>", folder.path().join(place_of).display());
+        let name = before[place..].iter().any(|call| call.contains("sync(") && call.contains(&named));
+        assert!(content && name, "{partial}: {calls:#?}");
+    }
+    assert!(position(before, "sync(", ".index.json.unlade-partial>").is_some(), "{calls:#?}");
+    assert!(position(after, "sync(", &format!("<{}>", layout.display())).is_some(), "{calls:#?}");
+    assert!(after[1..].iter().all(|call| !call.contains("rename")), "it comes last: {calls:#?}");
+}
+
+#[test]
 fn nothing_is_synced_for_those_who_do_not_want_it() {
     let folder = folder();
     let calls = calls(&folder.path().join("out.img"), &["--no-sync"]);

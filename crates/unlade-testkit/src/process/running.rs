@@ -65,6 +65,11 @@ impl Running {
         Outcome { code, stdout, stderr: String::from_utf8_lossy(&self.stderr.end()).into_owned() }
     }
 
+    /// Says whether the program has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Kills the program, as a power cut would, and waits until it is gone.
     pub fn kill(mut self) {
         self.stop();

@@ -144,7 +144,7 @@ impl<'a> ArtifactDownload<'a> {
 }
 
 /// Says what helps against a blob that is missing although a manifest names it.
-pub(super) fn incomplete(error: Error) -> Error {
+pub(crate) fn incomplete(error: Error) -> Error {
     match (error.kind(), &error.context().advice) {
         (ErrorKind::NotFound, None) => error.advise(Advice::PushAgain),
         _ => error,

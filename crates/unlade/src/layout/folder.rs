@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::entry::{Entry, Version};
@@ -37,6 +37,12 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 // NONBLOCK: opening a FIFO that nobody writes to would otherwise wait for ever.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 impl Folder {
     pub(super) fn new(descriptor: OwnedFd, path: &Path) -> Self {
         Self { descriptor, name: format!("ocidir://{}", path.display()) }
@@ -61,6 +67,19 @@ impl Folder {
             return Ok(None);
         };
         entry(&folder, digest.hex(), format!("the blob {digest} of {}", self.name))
+    }
+
+    /// Says whether there is anything in the folder but these names.
+    pub(super) fn holds_but(&self, names: &[&str]) -> Result<bool> {
+        let unreadable = |errno: Errno| Error::io(format!("cannot list the folder of {}", self.name), errno.into());
+        for entry in Dir::read_from(&self.descriptor).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." && !names.iter().any(|expected| expected.as_bytes() == name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>> {

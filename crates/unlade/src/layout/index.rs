@@ -1,5 +1,6 @@
 //! What a layout says of itself: `oci-layout` and `index.json`.
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::entry;
@@ -42,9 +43,14 @@ pub(super) fn read(files: &Files, limit: u64) -> Result<Index> {
 
 /// Reads an `index.json` that is open.
 pub(super) fn parse(file: entry::Entry, files: &Files, limit: u64) -> Result<Index> {
+    parse_text(file.read(limit)?.into(), files.name())
+}
+
+/// Reads the text of the `index.json` of a layout, which errors call `name`.
+pub(super) fn parse_text(text: Bytes, name: &str) -> Result<Index> {
     // Real ones often lack a mediaType: the specification says what the file is.
-    let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), file.read(limit)?);
-    let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {} cannot be used", files.name()));
+    let raw = RawManifest::new(Some(MediaType::known(OCI_INDEX)), text);
+    let unusable = || Error::new(ErrorKind::Malformed, format!("index.json of {name} cannot be used"));
     match Manifest::parse(&raw).map_err(|cause| unusable().caused_by(cause))? {
         Manifest::Index(index) => Ok(*index),
         Manifest::Image(_) => Err(unusable().caused_by("it is not an index")),

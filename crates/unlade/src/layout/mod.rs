@@ -14,7 +14,9 @@ mod entry;
 mod files;
 mod folder;
 mod index;
+mod lock;
 mod walk;
+mod writer;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -27,6 +29,7 @@ use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 pub use blob::{Blob, CHUNK};
 pub use desk::Desk;
+pub use writer::{LayoutWriter, Terms};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Ask, Body, Catalog, EndpointId, ListOrigin, Referrers, Source, SourceExt as _};

@@ -10,6 +10,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod entry;
 mod grammar;
+pub mod index_text;
 mod json;
 pub mod manifest;
 pub mod media_type;

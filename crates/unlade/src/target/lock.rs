@@ -104,6 +104,12 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// Locks a file that stands for a target, waiting for whoever holds it as long as the job says; the lock falls with
+/// the file. Where the file system has no locks, the observer is warned.
+pub(crate) fn lock_file(file: &File, path: &Path, target: &Path, job: &Job) -> Result<()> {
+    Patience::new(job, target, ask_system).lock(file, path).map(drop)
+}
+
 /// Names the process that holds the lock of a file, as well as the system tells it.
 fn name_holder(file: &File) -> String {
     let process = fstat(file).ok().and_then(|found| find_holder(&std::fs::read_to_string("/proc/locks").ok()?, &found));

@@ -23,6 +23,7 @@ mod stage;
 mod title;
 pub mod writer;
 
+pub(crate) use lock::lock_file;
 pub use stage::{
     Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
 };

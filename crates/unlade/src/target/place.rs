@@ -56,6 +56,20 @@ pub(super) enum Missing {
 }
 
 impl Place {
+    /// Makes the place of a file whose name nobody chose for it: below a folder, in folders that are not to be links,
+    /// all of which are made. A regular file that is there may be replaced.
+    pub(crate) fn inside(base: &Path, folders: &[&str], name: &str) -> Self {
+        let path = folders.iter().fold(base.to_owned(), |path, folder| path.join(folder)).join(name);
+        Self {
+            base: base.to_owned(),
+            missing: Missing::Make,
+            folders: folders.iter().map(|folder| (*folder).to_owned()).collect(),
+            name: name.into(),
+            path,
+            replace: Replace::Always,
+        }
+    }
+
     /// Returns the path as the user knows it: as given, or the given folder and the title.
     pub fn path(&self) -> &Path {
         &self.path

@@ -248,12 +248,3 @@ fn an_empty_path_is_none() {
     assert_eq!(crate::common::fair_error(&outcome)["kind"], "InvalidInput");
     assert!(registry.requests().is_empty());
 }
-
-#[test]
-fn a_layout_as_a_target_is_not_made_yet() {
-    let registry = registry_of(&disk());
-    let folder = folder();
-    let output = format!("ocidir://{}/layout", folder.path().display());
-    refused(pull_to(&registry, &output), 1, "Unsupported", "error: this version cannot add to a layout\n");
-    assert!(files(folder.path()).is_empty());
-}

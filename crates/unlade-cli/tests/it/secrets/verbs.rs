@@ -40,6 +40,7 @@ fn every_verb(registry: &LyingRegistry, secrets: &Secrets, login: impl Fn(Run) -
         &["pull", &reference, "-o", "out.img", "--dry-run"],
         &["pull", &several, "-o", "out"],
         &["pull", &several, "-o", "out", "--json", "--progress=json"],
+        &["pull", &reference, "-o", "ocidir://layout", "--referrers"],
         &["manifest", &reference],
         &["manifest", &reference, "--json"],
         &["digest", &reference],

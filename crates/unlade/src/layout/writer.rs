@@ -1,0 +1,244 @@
+//! A layout in a folder, to be added to.
+//!
+//! What comes first is written first: blobs, then manifests, then the name `oci-layout`, and `index.json` last. Each
+//! is written beside its name, verified, synced and renamed, so that a layout names complete content alone, whenever
+//! it stops. See `docs/decisions/layout-writing.md`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::entry::Entry;
+use super::files::{Files, not_a_layout};
+use super::folder::{self, Folder};
+use super::{MAX_DOCUMENT, index, lock};
+use crate::cancel::Cancel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Observer;
+use crate::source::Document;
+use crate::spec::descriptor::{Content, Descriptor};
+use crate::spec::digest::{Algorithm, Digest};
+use crate::spec::index_text;
+use crate::spec::manifest::RawManifest;
+use crate::spec::media_type::MediaType;
+use crate::spec::reference::Selector;
+use crate::target::file::{Durability, FileOptions, FileTarget, Place};
+use crate::target::{Job, Positioned as _, Receipt, Room, Stage as _};
+use crate::verify::{Proof, Verifier, digest_of};
+
+/// The file that makes a folder a layout, and what it says.
+const VERSION: &str = "oci-layout";
+const VERSION_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+const INDEX: &str = "index.json";
+
+/// What a folder may hold and become a layout: what a run leaves that is killed before it wrote [`VERSION`], and what
+/// file systems put into their topmost folder.
+const BEFORE: [&str; 4] = ["blobs", "lost+found", ".oci-layout.unlade-partial", ".index.json.unlade-partial"];
+
+/// How much of a file that is there is in memory while it is hashed, in bytes.
+const BUFFER: usize = 64 << 10;
+
+/// A layout in a folder, for writing. Several processes may add to the same one at the same time.
+#[derive(Debug, Clone)]
+pub struct LayoutWriter {
+    path: PathBuf,
+    options: FileOptions,
+    max_document: u64,
+}
+
+/// On what terms files are written.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Terms {
+    /// How long to wait for another process that writes the same file.
+    pub lock_wait: Duration,
+    /// A request to stop.
+    pub cancel: Cancel,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Terms {
+    /// Puts terms together.
+    pub fn new(lock_wait: Duration, cancel: Cancel, observer: Arc<dyn Observer>) -> Self {
+        Self { lock_wait, cancel, observer }
+    }
+
+    fn job(&self, content: Content) -> Job {
+        Job::new(content, self.lock_wait, self.cancel.clone(), Arc::clone(&self.observer))
+    }
+}
+
+impl LayoutWriter {
+    /// Looks whether there is a layout in the folder at a path, or can be one; changes nothing; blocks for a moment.
+    ///
+    /// The folder may be missing, empty, or what a killed run has left. Its path may be a link; below it, none is
+    /// followed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a folder that holds other things, and for what is no folder;
+    /// [`ErrorKind::Malformed`] or [`ErrorKind::TooLarge`] for a layout whose `index.json` cannot be used.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self> {
+        let options = FileOptions::default().durability(durability);
+        let writer = Self { path: path.to_owned(), options, max_document: MAX_DOCUMENT };
+        // A link that leads nowhere is there.
+        if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(writer);
+        }
+        let folder = Folder::new(folder::open_root(path)?, path);
+        if folder.file(VERSION)?.is_none() {
+            // Another run may make it a layout between the two looks.
+            if folder.holds_but(&BEFORE)? && folder.file(VERSION)?.is_none() {
+                return Err(not_a_layout(folder.name()).caused_by("it holds other things, and no file oci-layout"));
+            }
+            return Ok(writer);
+        }
+        let index = folder.file(INDEX)?;
+        let files = Files::Folder(folder);
+        index::check_version(&files)?;
+        if let Some(index) = index {
+            index::parse(index, &files, writer.max_document)?;
+        }
+        Ok(writer)
+    }
+
+    /// Returns the path of the folder, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the target of a blob, which is where the layout has it.
+    ///
+    /// A file that is there and is the blob is kept; any other regular file is replaced.
+    pub fn blob(&self, digest: &Digest) -> FileTarget {
+        let folders = ["blobs", digest.algorithm().name()];
+        FileTarget::new(Place::inside(&self.path, &folders, digest.hex()), self.options.clone())
+    }
+
+    /// Reads a manifest that is in the layout already and is the one that its digest names; blocks.
+    ///
+    /// What is there and is not that is as if it were not there: it will be replaced.
+    pub fn manifest(&self, digest: &Digest) -> Result<Option<Document>> {
+        let Some(entry) = self.stored(digest)?.filter(|entry| entry.size() <= self.max_document) else {
+            return Ok(None);
+        };
+        let raw = RawManifest::new(None::<MediaType>, entry.read(self.max_document)?);
+        match Document::verify(raw, &Selector::Digest(digest.clone())) {
+            Ok(document) => Ok(Some(document)),
+            Err(error) if error.kind() == ErrorKind::Mismatch => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a blob that is in memory into the layout, verified; blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Mismatch`] if the bytes are not what the digest names, and what a file's target reports.
+    pub fn put(&self, digest: &Digest, bytes: &[u8], terms: &Terms) -> Result<Receipt> {
+        let content = Content { digest: digest.clone(), size: Some(bytes.len() as u64) };
+        fill(self.blob(digest), &content, bytes, &terms.job(content.clone()))
+    }
+
+    /// Names content that is there in `index.json`, and makes the folder a layout if it is none yet; blocks.
+    ///
+    /// An entry with a name, `org.opencontainers.image.ref.name`, takes the place of those with the same name; one
+    /// without is added unless its content is named already. Whatever else stands there stays as it is written. Other
+    /// processes that do the same wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Malformed`] or [`ErrorKind::TooLarge`] for an `index.json` that cannot be added to, which is then
+    /// as it was; [`ErrorKind::Locked`] if another process does not end; what a file's target reports.
+    pub fn publish(&self, entries: &[Descriptor], terms: &Terms) -> Result<()> {
+        let folder = Folder::new(folder::open_root(&self.path)?, &self.path);
+        let content =
+            |text: &[u8]| Content { digest: digest_of(Algorithm::Sha256, text), size: Some(text.len() as u64) };
+        if folder.file(VERSION)?.is_none() {
+            fill(self.top(VERSION), &content(VERSION_TEXT), VERSION_TEXT, &terms.job(content(VERSION_TEXT)))?;
+        }
+        let _lock = lock::acquire(&folder, VERSION, &self.path.join(INDEX), &terms.job(content(b"")))?;
+        let Some(text) = self.edited(&folder, entries)? else {
+            return Ok(());
+        };
+        fill(self.top(INDEX), &content(&text), &text, &terms.job(content(&text))).map(drop)
+    }
+
+    /// Returns the text of the index with further entries; `None` if it has them.
+    fn edited(&self, folder: &Folder, entries: &[Descriptor]) -> Result<Option<Bytes>> {
+        let before = match folder.file(INDEX)? {
+            Some(file) => Bytes::from(file.read(self.max_document)?),
+            None => Bytes::from_static(index_text::EMPTY.as_bytes()),
+        };
+        index::parse_text(before.clone(), folder.name())?;
+        let Some(text) = index_text::add(&before, entries).map_err(|cause| {
+            Error::new(ErrorKind::Malformed, format!("cannot add to index.json of {}", folder.name())).caused_by(cause)
+        })?
+        else {
+            return Ok(None);
+        };
+        if text.len() as u64 > self.max_document {
+            let message = format!("index.json of {} would be larger than {} bytes", folder.name(), self.max_document);
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let text = Bytes::from(text);
+        // Whoever reads it next must find it right.
+        index::parse_text(text.clone(), folder.name())?;
+        Ok(Some(text))
+    }
+
+    fn stored(&self, digest: &Digest) -> Result<Option<Entry>> {
+        match folder::open_root(&self.path) {
+            Ok(root) => Folder::new(root, &self.path).blob(digest),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn top(&self, name: &str) -> FileTarget {
+        FileTarget::new(Place::inside(&self.path, &[], name), self.options.clone())
+    }
+}
+
+/// Fills a target with bytes in memory, unless it holds them already.
+fn fill(mut target: FileTarget, content: &Content, bytes: &[u8], job: &Job) -> Result<Receipt> {
+    if let Room::Present(present) = target.prepare(job)? {
+        match prove(present, Verifier::begin(content, target.ticket())) {
+            Ok(proof) => return Box::new(target).publish(proof),
+            Err(error) if error.kind() == ErrorKind::Mismatch => {}
+            Err(error) => return Err(error),
+        }
+        // It is not offered again, and will be replaced.
+        target.prepare(job)?;
+    }
+    finish(target, content, bytes)
+}
+
+/// Fills a target that has room, and publishes it.
+fn finish(target: FileTarget, content: &Content, bytes: &[u8]) -> Result<Receipt> {
+    let mut verifier = Verifier::begin(content, target.ticket());
+    verifier.absorb(bytes)?;
+    let proof = verifier.settle()?;
+    target.pages()?.write_at(bytes, 0)?;
+    Box::new(target).publish(proof)
+}
+
+fn prove(mut present: impl Read, mut verifier: Verifier) -> Result<Proof> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match present.read(&mut buffer) {
+            Ok(0) => return verifier.settle(),
+            Ok(read) => verifier.absorb(&buffer[..read])?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("cannot read the file that is there already", error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::thread;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::observe::Blind;
+use crate::source::SourceExt as _;
+use crate::spec::descriptor::REF_NAME;
+use crate::spec::media_type::OCI_MANIFEST;
+use crate::target::Status;
+
+fn terms() -> Terms {
+    Terms::new(Duration::from_mins(1), Cancel::new(), Arc::new(Blind))
+}
+
+fn open(path: &Path) -> LayoutWriter {
+    LayoutWriter::open(path, Durability::NoSync).unwrap()
+}
+
+/// A manifest of nothing, which differs by its note.
+fn manifest(note: &str) -> (Digest, Vec<u8>) {
+    let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [], "annotations": {"note": note}});
+    let text = manifest.to_string().into_bytes();
+    (digest_of(Algorithm::Sha256, &text), text)
+}
+
+fn entry(note: &str, name: Option<&str>) -> Descriptor {
+    let (digest, text) = manifest(note);
+    let mut entry = Descriptor::new(MediaType::known(OCI_MANIFEST), digest, text.len() as u64);
+    entry.annotations.extend(name.map(|name| (REF_NAME.to_owned(), name.to_owned())));
+    entry
+}
+
+/// Adds a manifest under its note.
+fn add(writer: &LayoutWriter, note: &str) -> Result<()> {
+    let (digest, text) = manifest(note);
+    writer.put(&digest, &text, &terms())?;
+    writer.publish(&[entry(note, Some(note))], &terms())
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let index: Value = serde_json::from_slice(&fs::read(path.join(INDEX)).unwrap()).unwrap();
+    let name = |entry: &Value| entry["annotations"][REF_NAME].as_str().unwrap_or("-").to_owned();
+    index["manifests"].as_array().unwrap().iter().map(name).collect()
+}
+
+fn listing(path: &Path) -> Vec<String> {
+    unlade_testkit::process::files(path)
+}
+
+#[test]
+fn a_folder_becomes_a_layout_with_its_first_index() {
+    let place = TempDir::new().unwrap();
+    let path = place.path().join("a/b");
+    let writer = open(&path);
+    assert!(!place.path().join("a").exists(), "looking changes nothing");
+    let (digest, text) = manifest("v1");
+    let receipt = writer.put(&digest, &text, &terms()).unwrap();
+    assert_eq!(
+        (receipt.status, receipt.path),
+        (Status::Downloaded, Some(path.join("blobs/sha256").join(digest.hex())))
+    );
+    assert_eq!(listing(&path).len(), 1, "a blob makes no layout");
+    writer.publish(&[entry("v1", Some("v1"))], &terms()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let layout = crate::layout::Layout::open(&path).unwrap();
+    let found = runtime.block_on(layout.manifest(&Selector::Tag("v1".parse().unwrap()))).unwrap();
+    assert_eq!(found.raw().bytes, text);
+    assert_eq!(writer.put(&digest, &text, &terms()).unwrap().status, Status::Present);
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_on_with() {
+    for left in [
+        &[][..],
+        &["blobs/sha256/.x.unlade-partial"],
+        &["blobs/x", ".oci-layout.unlade-partial"],
+        &["blobs/x", ".index.json.unlade-partial", "lost+found/x"],
+        &["oci-layout", "anything"],
+    ] {
+        let place = TempDir::new().unwrap();
+        for name in left {
+            let path = place.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, VERSION_TEXT).unwrap();
+        }
+        add(&open(place.path()), "v1").unwrap();
+        assert_eq!(names(place.path()), ["v1"], "{left:?}");
+        assert!(!listing(place.path()).iter().any(|name| name.starts_with('.')), "{:?}", listing(place.path()));
+    }
+}
+
+#[test]
+fn what_is_no_place_for_a_layout_is_refused() {
+    for (files, expected) in [
+        (&["notes"][..], ErrorKind::InvalidInput),
+        (&["index.json"], ErrorKind::InvalidInput),
+        (&["blobs/x", ".hidden"], ErrorKind::InvalidInput),
+        (&["oci-layout", "index.json"], ErrorKind::Malformed),
+    ] {
+        let place = TempDir::new().unwrap();
+        for name in files {
+            let path = place.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, if *name == VERSION { VERSION_TEXT } else { b"[]" }).unwrap();
+        }
+        let before = listing(place.path());
+        let error = LayoutWriter::open(place.path(), Durability::NoSync).unwrap_err();
+        assert_eq!((error.kind(), listing(place.path())), (expected, before), "{files:?}");
+    }
+}
+
+#[test]
+fn a_blob_that_is_not_what_it_is_named_is_replaced_and_never_put() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    let (digest, text) = manifest("v1");
+    assert!(writer.manifest(&digest).unwrap().is_none());
+    assert_eq!(writer.put(&digest, b"something else", &terms()).unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(listing(place.path()), Vec::<String>::new());
+    let path = place.path().join("blobs/sha256").join(digest.hex());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for wrong in [vec![b' '; text.len()], b"shorter".to_vec()] {
+        fs::write(&path, wrong).unwrap();
+        assert!(writer.manifest(&digest).unwrap().is_none());
+        assert_eq!(writer.put(&digest, &text, &terms()).unwrap().status, Status::Downloaded);
+        assert_eq!(writer.manifest(&digest).unwrap().unwrap().raw().bytes, text);
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_added_to_stays_as_it_is() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let path = place.path().join(INDEX);
+    for (text, expected) in [
+        ("{", ErrorKind::Malformed),
+        ("[]", ErrorKind::Malformed),
+        (r#"{"manifests":[],"manifests":[]}"#, ErrorKind::Malformed),
+        (r#"{"layers":[]}"#, ErrorKind::Malformed),
+        (&format!(r#"{{"manifests":[],"x":"{}"}}"#, "x".repeat(4 << 20)), ErrorKind::TooLarge),
+        (&format!(r#"{{"manifests":[],"x":"{}"}}"#, "x".repeat((4 << 20) - 100)), ErrorKind::TooLarge),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = writer.publish(&[entry("v2", Some("v2"))], &terms()).unwrap_err();
+        assert_eq!(error.kind(), expected, "{error:?}");
+        assert!(fs::read(&path).unwrap() == text.as_bytes(), "it was changed");
+        assert_eq!(listing(place.path()).len(), 3, "{:?}", listing(place.path()));
+    }
+}
+
+#[test]
+fn an_index_that_names_it_already_is_not_touched() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let before = fs::metadata(place.path().join(INDEX)).unwrap().modified().unwrap();
+    writer.publish(&[entry("v1", Some("v1")), entry("v1", None)], &terms()).unwrap();
+    assert_eq!(fs::metadata(place.path().join(INDEX)).unwrap().modified().unwrap(), before);
+    assert_eq!(listing(place.path()).len(), 3);
+}
+
+#[test]
+fn all_who_add_at_the_same_time_are_in_the_index() {
+    let place = TempDir::new().unwrap();
+    let expected: Vec<String> = (10..40).map(|number| format!("v{number}")).collect();
+    thread::scope(|scope| {
+        for name in &expected {
+            scope.spawn(|| add(&open(place.path()), name).unwrap());
+        }
+    });
+    let mut found = names(place.path());
+    found.sort();
+    assert_eq!(found, expected);
+    assert_eq!(listing(place.path()).len(), expected.len() + 2);
+}
+
+#[test]
+fn whoever_does_not_end_is_not_waited_for_longer_than_said() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let folder = Folder::new(folder::open_root(place.path()).unwrap(), place.path());
+    let job = terms().job(Content { digest: manifest("v1").0, size: None });
+    let holder = lock::acquire(&folder, VERSION, &place.path().join(INDEX), &job).unwrap();
+    let impatient = Terms::new(Duration::ZERO, Cancel::new(), Arc::new(Blind));
+    let error = writer.publish(&[entry("v1", Some("v2"))], &impatient).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    drop(holder);
+    writer.publish(&[entry("v1", Some("v2"))], &impatient).unwrap();
+    assert_eq!(names(place.path()), ["v1", "v2"]);
+}
+
+#[test]
+fn the_folder_itself_may_be_a_link_and_nothing_below_it() {
+    let (place, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let link = place.path().join("link");
+    symlink(elsewhere.path(), &link).unwrap();
+    add(&open(&link), "v1").unwrap();
+    assert_eq!(names(elsewhere.path()), ["v1"]);
+
+    let victim = place.path().join("victim");
+    fs::write(&victim, "mine").unwrap();
+    fs::remove_file(elsewhere.path().join(INDEX)).unwrap();
+    symlink(&victim, elsewhere.path().join(INDEX)).unwrap();
+    assert_eq!(LayoutWriter::open(&link, Durability::NoSync).unwrap_err().kind(), ErrorKind::Io);
+    let writer = open(&place.path().join("other"));
+    add(&writer, "v1").unwrap();
+    fs::remove_file(writer.path().join(INDEX)).unwrap();
+    symlink(&victim, writer.path().join(INDEX)).unwrap();
+    assert_eq!(add(&writer, "v2").unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(fs::read(&victim).unwrap(), b"mine");
+}
+
+proptest! {
+    #[test]
+    fn no_index_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}:,\"a-z0-9 ]{0,60}") {
+        for text in [text, json.into_bytes()] {
+            let _ = index_text::add(&text, &[entry("v1", Some("v1"))]);
+        }
+    }
+}
