@@ -6,6 +6,7 @@
 mod documents;
 mod layouts;
 mod locked;
+mod pulls;
 mod referrers;
 mod served;
 mod site;
