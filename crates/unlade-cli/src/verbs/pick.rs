@@ -48,12 +48,15 @@ struct Chosen {
     artifact: Artifact,
     manifest: Descriptor,
     layers: Vec<Descriptor>,
+    /// How many layers are left out, for want of a title.
+    untitled: usize,
 }
 
 impl Chosen {
     fn new(artifact: Artifact) -> Result<Self> {
-        let layers = artifact.layers()?.taken.into_iter().cloned().collect();
-        Ok(Self { manifest: artifact.descriptor(), layers, artifact })
+        let layers = artifact.layers()?;
+        let (taken, untitled) = (layers.taken.into_iter().cloned().collect(), layers.untitled);
+        Ok(Self { manifest: artifact.descriptor(), layers: taken, untitled, artifact })
     }
 
     fn platform(&self) -> Option<String> {
@@ -75,11 +78,17 @@ impl Chosen {
             text.push('\n');
         }
         let mut known = Table::new(&[]);
+        let left_out = match self.untitled {
+            0 => None,
+            1 => Some("1 layer without a title".to_owned()),
+            more => Some(format!("{more} layers without a title")),
+        };
         let artifact_type = self.manifest.artifact_type.as_ref().map(|found| found.as_str().to_owned());
         for (name, value) in [
             ("platform", self.platform()),
             ("disk type", self.disk_type().map(Cow::into_owned)),
             ("artifact type", artifact_type),
+            ("left out", left_out),
         ] {
             if let Some(value) = value {
                 known.row([name, &value]);

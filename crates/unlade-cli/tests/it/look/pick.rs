@@ -50,6 +50,30 @@ fn the_first_lines_are_for_programs() {
 }
 
 #[test]
+fn every_layer_that_would_be_pulled_has_a_line() {
+    let title = "org.opencontainers.image.title";
+    let several = Image::new()
+        .layer("application/x-kernel", "kernel")
+        .annotate_layer(title, "vmlinuz")
+        .layer("application/x-notes", "notes")
+        .layer("application/x-initrd", "initrd")
+        .annotate_layer(title, "initrd.img");
+    let registry = registry_of(&several.build());
+    let expected = "\
+HOST/acme/disk@DIGEST
+DIGEST  vmlinuz  6 B  application/x-kernel
+DIGEST  initrd.img  6 B  application/x-initrd
+left out  1 layer without a title
+";
+    assert_eq!(text(&registry, &[]), expected);
+    let described = document(&pick(&registry, &["--json"]).run());
+    assert_eq!(described["chosen"]["layers"].as_array().unwrap().len(), 2);
+    let untitled = registry_of(&Image::new().layer("a/b", "x").layer("a/b", "y").build());
+    let error = fair_error(&pick(&untitled, &["--json"]).run());
+    assert_eq!((&error["kind"], &error["exit_code"]), (&json!("Ambiguous"), &json!(8)));
+}
+
+#[test]
 fn the_reference_that_is_picked_can_be_pulled() {
     let registry = registry_of(&nested());
     let outcome = pick(&registry, &["--arch=arm64"]).run();
