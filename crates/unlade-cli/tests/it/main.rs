@@ -5,6 +5,7 @@ mod bad_input;
 mod common;
 mod durability;
 mod faults;
+mod guide;
 mod layouts;
 mod look;
 mod main_job;
