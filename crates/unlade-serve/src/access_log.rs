@@ -13,6 +13,7 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
+use unlade::observe::{Event, Observer};
 use unlade::{Error, Result};
 
 /// How many lines may wait for the disk: 1 MiB or so. Answers do not wait: a line that finds no room is dropped.
@@ -39,32 +40,33 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Appends to a file, which is made if need be; blocks for a moment.
+    /// Appends to a file, which is made if need be; blocks for a moment. The observer is warned of what cannot be
+    /// written later.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`](unlade::ErrorKind::Io) if it cannot be written to.
-    pub fn append(path: &Path) -> Result<Self> {
+    pub fn append(path: &Path, observer: Arc<dyn Observer>) -> Result<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .open(path)
             .map_err(|error| Error::io(format!("cannot write the access log {}", path.display()), error))?;
-        Self::to(file)
+        Self::to(file, observer)
     }
 
-    /// Writes to anything else.
+    /// Writes to anything else, in the same way.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`](unlade::ErrorKind::Io) if no thread can be started.
-    pub fn to(out: impl Write + Send + 'static) -> Result<Self> {
+    pub fn to(out: impl Write + Send + 'static, observer: Arc<dyn Observer>) -> Result<Self> {
         let (sender, inbox) = sync_channel(BACKLOG);
         let dropped = Arc::<AtomicU64>::default();
-        let missed = Arc::clone(&dropped);
+        let scribe = Scribe { out: BufWriter::new(out), dropped: Arc::clone(&dropped), observer, troubled: false };
         let scribe = std::thread::Builder::new()
             .name("unlade-access".to_owned())
-            .spawn(move || Scribe { out: BufWriter::new(out), dropped: missed, troubled: false }.work(&inbox))
+            .spawn(move || scribe.work(&inbox))
             .map_err(|error| Error::io("cannot start a thread for the access log", error))?;
         Ok(Self { pen: Pen { sender, dropped }, scribe })
     }
@@ -185,6 +187,7 @@ fn written(text: &str, limit: usize) -> String {
 struct Scribe<W: Write> {
     out: BufWriter<W>,
     dropped: Arc<AtomicU64>,
+    observer: Arc<dyn Observer>,
     /// Whether the last lines could not be written, which is told once.
     troubled: bool,
 }
@@ -200,9 +203,8 @@ impl<W: Write> Scribe<W> {
             let flushed = self.out.flush();
             self.tell(written.and(flushed));
         }
-        let missing = self.dropped.load(Ordering::Relaxed);
-        if missing > 0 {
-            tracing::warn!(missing, "the access log ends without its last lines");
+        if self.out.flush().is_err() || self.dropped.load(Ordering::Relaxed) > 0 {
+            self.warn("the access log ends without its last lines".to_owned());
         }
     }
 
@@ -221,9 +223,13 @@ impl<W: Write> Scribe<W> {
     fn tell(&mut self, outcome: io::Result<()>) {
         let troubled = outcome.is_err();
         if let (Err(error), false) = (outcome, self.troubled) {
-            tracing::warn!(%error, "the access log cannot be written");
+            self.warn(format!("the access log cannot be written: {error}"));
         }
         self.troubled = troubled;
+    }
+
+    fn warn(&self, text: String) {
+        self.observer.notice(&Event::Warning { text });
     }
 }
 

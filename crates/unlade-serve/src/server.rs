@@ -34,6 +34,9 @@ use crate::wire::{Stream, Wire};
 /// for a minute is closed, and so is one whose handshake or next request is not complete within half a minute.
 ///
 /// ```no_run
+/// use std::sync::Arc;
+///
+/// use unlade::observe::Blind;
 /// use unlade_serve::{AccessLog, Logins, Server, Shelf, Tls};
 ///
 /// # async fn example(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,7 +45,7 @@ use crate::wire::{Stream, Wire};
 /// let server = Server::new(shelf)
 ///     .tls(Tls::from_pem(("cert.pem", &certificate), ("key.pem", &key))?)
 ///     .logins(Logins::from_htpasswd("users", &std::fs::read("users")?)?)
-///     .access_log(AccessLog::append("access.log".as_ref())?);
+///     .access_log(AccessLog::append("access.log".as_ref(), Arc::<Blind>::default())?);
 /// server.serve(listener, std::future::pending()).await;
 /// # Ok(())
 /// # }

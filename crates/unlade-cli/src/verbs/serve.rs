@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -25,7 +26,7 @@ pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<(
         server = server.logins(logins);
     }
     if let Some(path) = &options.access_log {
-        server = server.access_log(session.cancel().guard(access_log(path)).await?);
+        server = server.access_log(session.cancel().guard(access_log(path, session)).await?);
     }
     let listener = TcpListener::bind(options.listen)
         .await
@@ -67,12 +68,13 @@ fn logins(options: &options::Serve) -> Result<Option<Logins>> {
 }
 
 /// Opens the log where it may block: a pipe waits for its reader, and signals are to be heard meanwhile.
-async fn access_log(path: &Path) -> Result<AccessLog> {
+async fn access_log(path: &Path, session: &Session) -> Result<AccessLog> {
+    let observer = Arc::clone(session.display());
     if path == Path::new("-") {
-        return AccessLog::to(std::io::stderr());
+        return AccessLog::to(std::io::stderr(), observer);
     }
     let path = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || AccessLog::append(&path)).await;
+    let opened = tokio::task::spawn_blocking(move || AccessLog::append(&path, observer)).await;
     opened.unwrap_or_else(|error| Err(Error::io("cannot open the access log", std::io::Error::other(error))))
 }
 

@@ -171,6 +171,14 @@ fn a_log_is_appended_to_and_one_that_cannot_be_written_ends_it_before_it_listens
     let text =
         "error: cannot write the access log DIR/nowhere/log\n  caused by: No such file or directory (os error 2)\n";
     refused(run, 7, "Io", text);
+    // A disk that is full later on is told of, and holds up nobody.
+    let served = Served::start(&site.run().args(["--access-log", "/dev/full"]));
+    served.client().get("/v2/").unwrap();
+    let told = "warning: the access log cannot be written: No space left on device (os error 28)\n";
+    served.running.stderr_line(told.trim_end());
+    assert_eq!(served.client().get("/v2/").unwrap().status, 200);
+    let lost = "warning: the access log ends without its last lines\n";
+    assert_eq!(served.end().stderr, format!("{told}{lost}stopped on request\n"));
     // A pipe without a reader is waited for, but not beyond a request to stop.
     rustix::fs::mkfifoat(rustix::fs::CWD, site.path("pipe"), 0o600.into()).unwrap();
     let running = site.run().arg("--access-log").arg(site.path("pipe")).start();

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use serde_json::Value;
+use unlade::observe::Blind;
 
 use super::*;
 
@@ -55,7 +56,7 @@ fn entry(path: &str) -> Entry {
 #[tokio::test]
 async fn a_line_has_the_documented_keys_in_their_order() {
     let book = Book::default();
-    let log = AccessLog::to(book.clone()).unwrap();
+    let log = AccessLog::to(book.clone(), Arc::<Blind>::default()).unwrap();
     let mut first = entry("/v2/");
     first.answered(StatusCode::OK, Some("alice".into()));
     log.pen().write(first.end(2, End::Whole));
@@ -105,7 +106,7 @@ fn the_address_of_a_client_is_its_own() {
 async fn nobody_waits_for_a_log_that_is_not_taken_and_the_next_line_counts_what_is_missing() {
     let (allow, outcomes) = channel();
     let book = Book::default();
-    let log = AccessLog::to(Full { book: book.clone(), outcomes }).unwrap();
+    let log = AccessLog::to(Full { book: book.clone(), outcomes }, Arc::<Blind>::default()).unwrap();
     // The first write blocks until it is allowed; what is written meanwhile finds no room sooner or later.
     let (pen, all) = (log.pen(), BACKLOG as u64 * 3);
     (0..all).for_each(|_| pen.write(entry("/").end(0, End::Whole)));
@@ -124,23 +125,44 @@ async fn nobody_waits_for_a_log_that_is_not_taken_and_the_next_line_counts_what_
     assert_eq!(dropped + lines.len() as u64, all + more);
 }
 
-#[test]
-fn a_line_that_cannot_be_written_is_counted_by_the_next() {
-    let (allow, outcomes) = channel();
-    let book = Book::default();
-    let (sender, inbox) = sync_channel(BACKLOG);
-    let dropped = Arc::<AtomicU64>::default();
-    let full = Full { book: book.clone(), outcomes };
-    let mut scribe = Scribe { out: BufWriter::with_capacity(0, full), dropped: Arc::clone(&dropped), troubled: false };
-    for outcome in [false, false, true, true] {
-        allow.send(outcome).unwrap();
-        drop(scribe.write(entry("/x").end(0, End::Whole)));
+/// Keeps the warnings.
+#[derive(Debug, Default)]
+struct Warned(Mutex<Vec<String>>);
+
+impl Observer for Warned {
+    fn notice(&self, event: &Event) {
+        if let Event::Warning { text } = event {
+            self.0.lock().unwrap().push(text.clone());
+        }
     }
-    drop(sender);
-    scribe.work(&inbox);
+}
+
+#[test]
+fn a_line_that_cannot_be_written_is_counted_by_the_next_and_told_once() {
+    let (allow, outcomes) = channel();
+    let (book, warned) = (Book::default(), Arc::<Warned>::default());
+    let dropped = Arc::<AtomicU64>::default();
+    let mut scribe = Scribe {
+        // Without a buffer: each line is a write.
+        out: BufWriter::with_capacity(0, Full { book: book.clone(), outcomes }),
+        dropped: Arc::clone(&dropped),
+        observer: Arc::clone(&warned) as Arc<dyn Observer>,
+        troubled: false,
+    };
+    for outcome in [false, false, true, true, false] {
+        allow.send(outcome).unwrap();
+        let written = scribe.write(entry("/x").end(0, End::Whole));
+        scribe.tell(written);
+    }
+    drop(allow);
     let lines = book.lines();
     assert_eq!(lines.iter().map(|line| line["dropped"].as_u64()).collect::<Vec<_>>(), [Some(2), None]);
-    assert_eq!(dropped.load(Ordering::Relaxed), 0);
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    let (sender, inbox) = sync_channel(1);
+    drop(sender);
+    scribe.work(&inbox);
+    let full = "the access log cannot be written: no storage space";
+    assert_eq!(*warned.0.lock().unwrap(), [full, full, "the access log ends without its last lines"]);
 }
 
 #[tokio::test]
@@ -148,12 +170,12 @@ async fn a_file_is_appended_to_and_one_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
     for _ in 0..2 {
-        let log = AccessLog::append(&path).unwrap();
+        let log = AccessLog::append(&path, Arc::<Blind>::default()).unwrap();
         log.pen().write(entry("/").end(0, End::Whole));
         log.close().await;
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
-    let error = AccessLog::append(folder.path()).unwrap_err();
+    let error = AccessLog::append(folder.path(), Arc::<Blind>::default()).unwrap_err();
     assert_eq!(error.kind(), unlade::ErrorKind::Io);
     assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
 }

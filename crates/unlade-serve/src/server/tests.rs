@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use unlade::observe::Blind;
 use unlade_testkit::tls::Authority;
 
 use super::*;
@@ -99,7 +100,7 @@ async fn a_request_whose_client_left_before_the_answer_has_a_line_without_a_stat
         std::future::pending::<()>().await;
     };
     let router = Router::new().fallback(endless);
-    let running = start(Server::of(router).access_log(AccessLog::append(&log).unwrap())).await;
+    let running = start(Server::of(router).access_log(AccessLog::append(&log, Arc::<Blind>::default()).unwrap())).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream.write_all(b"GET /slow HTTP/1.1\r\nHost: r\r\n\r\n").await.unwrap();
     begins.recv().await.unwrap();

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use unlade::observe::Blind;
 use unlade_serve::{AccessLog, Logins, Tls};
 use unlade_testkit::Client;
 use unlade_testkit::tls::Authority;
@@ -28,7 +29,7 @@ impl Write for Book {
 
 impl Book {
     fn log(&self) -> AccessLog {
-        AccessLog::to(self.clone()).unwrap()
+        AccessLog::to(self.clone(), Arc::<Blind>::default()).unwrap()
     }
 
     /// Ends a world, and gives the lines of its log as method, path, status, bytes and whether it was complete.

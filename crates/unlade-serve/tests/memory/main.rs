@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use unlade::observe::Blind;
 use unlade::spec::digest::{Algorithm, Digest};
 use unlade::spec::media_type::OCI_MANIFEST;
 use unlade::verify::{Hasher, digest_of};
@@ -125,7 +126,7 @@ fn over_tls() {
     let identity = authority.server();
     let read = |path| std::fs::read(path).unwrap();
     let tls = Tls::from_pem(("cert", &read(&identity.certificate)), ("key", &read(&identity.key))).unwrap();
-    let log = AccessLog::to(std::io::sink()).unwrap();
+    let log = AccessLog::to(std::io::sink(), Arc::<Blind>::default()).unwrap();
     let world = World::with(|server| server.tls(tls).access_log(log));
     let target = format!("/v2/disk/blobs/{}", large(&world));
     let config = authority.client_config();
