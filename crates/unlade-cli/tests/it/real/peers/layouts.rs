@@ -6,7 +6,7 @@ use unlade_testkit::content::digest;
 use unlade_testkit::real::Place;
 
 use super::referrers::assert_same_referrers;
-use super::site::{Site, beside, blobs, children, name_and_tag};
+use super::site::{Site, beside, blobs, children, done, name_and_tag};
 use super::writer::Writer;
 use super::{ask, assert_same_blob, assert_same_document, spelled};
 use crate::common::folder;
@@ -89,4 +89,22 @@ fn layouts_that_regctl_writes_are_read() {
 #[test]
 fn layouts_that_skopeo_writes_are_read() {
     assert_agreed(Writer::Skopeo);
+}
+
+#[test]
+fn layouts_that_unlade_writes_are_read() {
+    assert_agreed(Writer::Unlade);
+}
+
+#[test]
+fn crane_pushes_a_layout_that_unlade_wrote() {
+    let (Some(from), Some(to)) = (Site::docker_registry(), Site::distribution()) else { return };
+    let origin = from.by_crane().swap_remove(1);
+    let home = folder();
+    let layout = home.path().join("layout");
+    Writer::Unlade.write_folder(&from, &origin, &layout);
+    let target = format!("{}/pushed/by-crane:v1", to.host);
+    done(&from.peers.crane.run().arg("push").arg(&layout).arg(&target));
+    let pushed = assert_same_document(&to.peers.all(), Place::Registry(&target));
+    assert!(pushed == ask("manifest", &origin, &[]).stdout);
 }

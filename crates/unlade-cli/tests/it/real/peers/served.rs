@@ -1,4 +1,4 @@
-//! `unlade serve` over layouts that the peers wrote, read by all of them, one after the other and fifty at once.
+//! `unlade serve` over layouts that the peers and unlade wrote, read by all of them, one after the other and fifty at once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use super::site::{Site, beside, blobs, children, done, name_and_tag};
 use super::tags::assert_same_tags;
 use super::writer::Writer;
 use super::{ask, assert_same_blob, assert_same_document};
-use crate::common::folder;
+use crate::common::{folder, unlade};
 use crate::real::served::{Served, serve};
 
 /// Layouts of what oras and regctl pushed, in a folder for each peer that wrote them, and `unlade serve` over them.
@@ -87,7 +87,7 @@ fn peers_find_the_referrers_that_are_served() {
     let origin = assert_same_referrers(&peers, Place::Registry(&harbour.made[0]));
     assert_eq!(origin.len(), 2, "{origin:#?}");
     // crane and skopeo leave referrers behind.
-    for writer in ["oras", "regctl"] {
+    for writer in ["oras", "regctl", "unlade"] {
         let place = format!("{}/{writer}/oras:v1", harbour.served.host);
         assert_eq!(assert_same_referrers(&peers, Place::Registry(&place)), origin, "{writer}");
     }
@@ -105,10 +105,11 @@ enum Visit {
     OrasPull,
     RegctlCopy,
     SkopeoCopy,
+    UnladePull,
 }
 
 impl Visit {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::CraneBlob,
         Self::CranePull,
         Self::OrasPull,
@@ -116,6 +117,7 @@ impl Visit {
         Self::RegctlCopy,
         Self::SkopeoCopy,
         Self::UnladeBlob,
+        Self::UnladePull,
     ];
 
     /// How many of two layers it asks for.
@@ -145,6 +147,7 @@ impl Visit {
                 let run = peers.skopeo.run().args(["copy", "--src-tls-verify=false", &format!("docker://{place}")]);
                 run.arg(format!("dir:{}", target.display()))
             }),
+            Self::UnladePull => fetched(|target| unlade().args(["pull", place, "-o"]).arg(target)),
         };
         got.iter().map(|bytes| digest(bytes)).collect()
     }

@@ -1,4 +1,4 @@
-//! The peers as writers of layouts.
+//! The peers, and unlade, as writers of layouts.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use unlade_testkit::process::Run;
 use unlade_testkit::real::Peer;
 
 use super::site::{Site, done, name_and_tag, suits_skopeo};
+use crate::common::{folder, unlade};
 
 /// What writes a layout.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,10 +15,11 @@ pub(super) enum Writer {
     Oras,
     Regctl,
     Skopeo,
+    Unlade,
 }
 
 impl Writer {
-    pub(super) const ALL: [Self; 4] = [Self::Crane, Self::Oras, Self::Regctl, Self::Skopeo];
+    pub(super) const ALL: [Self; 5] = [Self::Crane, Self::Oras, Self::Regctl, Self::Skopeo, Self::Unlade];
 
     /// Tells whether it copies a document unchanged into a layout.
     pub(super) fn copies(self, document: &[u8]) -> bool {
@@ -35,7 +37,7 @@ impl Writer {
 
     /// Tells whether it takes referrers along into a layout in a folder.
     pub(super) fn takes_referrers(self) -> bool {
-        matches!(self, Self::Oras | Self::Regctl)
+        matches!(self, Self::Oras | Self::Regctl | Self::Unlade)
     }
 
     /// The peers that find the referrers of a tag in a layout that it wrote: regctl looks for the tag alone that it writes
@@ -43,7 +45,7 @@ impl Writer {
     pub(super) fn knowing_referrers(self, site: &Site) -> Vec<&Peer> {
         match self {
             Self::Crane => Vec::new(),
-            Self::Oras => vec![&site.peers.oras],
+            Self::Oras | Self::Unlade => vec![&site.peers.oras],
             _ => vec![&site.peers.oras, &site.peers.regctl],
         }
     }
@@ -63,17 +65,18 @@ impl Writer {
                 site.regctl().args(["image", "copy", "--referrers", reference, &format!("ocidir://{target}")])
             }
             Self::Skopeo => skopeo(site, reference, &format!("oci:{target}")),
+            Self::Unlade => unlade().args(["pull", "--referrers", reference, "-o", &format!("ocidir://{target}")]),
         });
     }
 
     /// Copies a tag out of a registry into a layout in a tar, with all below it, unchanged.
     ///
-    /// crane writes such tars for Docker alone: its layout is packed by tar, as people do it.
+    /// crane writes such tars for Docker alone, and unlade none: their layouts are packed by tar, as people do it.
     pub(super) fn write_archive(self, site: &Site, reference: &str, archive: &Path) {
         let (_, tag) = name_and_tag(reference);
         done(&match self {
-            Self::Crane => {
-                let layout = crate::common::folder();
+            Self::Crane | Self::Unlade => {
+                let layout = folder();
                 self.write_folder(site, reference, layout.path());
                 let tar = Run::new("/bin/tar").arg("-cf").arg(archive).arg("-C").arg(layout.path()).arg(".");
                 done(&tar);
