@@ -255,6 +255,8 @@ faults! {
     85 ReferrersForeign { /** Its digest. */ digest: String = crate::content::digest(b"foreign"), /** Its size. */ size: usize = 7 };
     /// Invents a page of referrers and links to the next: scripted for always, the list never ends.
     86 ReferrersEndless;
+    /// Lists referrers as being of the type of their configuration, whatever type they have.
+    87 ReferrersMistyped;
 }
 
 /// Turns the true answer into what the fault makes of it.
@@ -291,8 +293,8 @@ mod tests {
             let truth = honest(&answer, &here);
             for fault in Fault::examples() {
                 let told = lie(&fault, &answer, &here);
-                // These three need what this answer has not: a body, sizes in JSON, a HEAD request.
-                let without_effect = matches!(fault.number(), 8 | 57 | 76);
+                // These need what this answer has not: a body, sizes or entries in JSON, a HEAD request.
+                let without_effect = matches!(fault.number(), 8 | 57 | 76 | 87);
                 assert!(told != truth || without_effect, "F{} {}", fault.number(), fault.name());
             }
         }

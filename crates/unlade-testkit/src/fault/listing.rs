@@ -6,7 +6,7 @@ use super::content::ESCAPES;
 use super::{Fault, Here, Step, honest};
 use crate::answer::Answer;
 use crate::content::digest;
-use crate::document::{OCI_INDEX, OCI_MANIFEST};
+use crate::document::{EMPTY_JSON, OCI_INDEX, OCI_MANIFEST};
 
 /// So many tags stand on an invented page, and so many referrers, which take longer to make and to read.
 const TAGS: u64 = 100;
@@ -31,6 +31,7 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::PageInstead => Answer::new(200)
             .header("Content-Type", "text/html")
             .body("<html><head><title>Welcome</title></head><body>Sign in</body></html>"),
+        Fault::ReferrersMistyped => mistyped(answer),
         Fault::ReferrersForeign { digest, size } => index(&[referrer(digest, *size)]),
         Fault::ReferrersEndless => {
             let entries: Vec<Value> =
@@ -54,6 +55,16 @@ fn page_of_tags<T: AsRef<str>>(here: &Here, tags: &[T]) -> Answer {
 fn index(entries: &[Value]) -> Answer {
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
     Answer::json(200, &index).header("Content-Type", OCI_INDEX)
+}
+
+fn mistyped(answer: &Answer) -> Answer {
+    let Ok(mut index) = serde_json::from_slice::<Value>(&answer.body) else {
+        return answer.clone();
+    };
+    for entry in index["manifests"].as_array_mut().into_iter().flatten() {
+        entry["artifactType"] = EMPTY_JSON.into();
+    }
+    answer.clone().body(index.to_string())
 }
 
 fn referrer(digest: &str, size: usize) -> Value {

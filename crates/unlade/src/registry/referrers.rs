@@ -3,6 +3,7 @@
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers>
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -26,8 +27,8 @@ use crate::spec::manifest::{Index, Manifest, RawManifest};
 use crate::spec::media_type::{MediaType, OCI_INDEX};
 use crate::spec::reference::{Selector, Tag};
 
-/// So many manifests are read of an index that publishers keep: real ones list a few.
-const MAX_LISTED: usize = 1000;
+/// So many manifests are read for one list: real ones name a few.
+const MAX_READ: usize = 1000;
 
 /// So many of them are read at a time.
 const AT_ONCE: usize = 4;
@@ -46,19 +47,23 @@ pub(super) async fn list(
     }
     let what = format!("list the referrers of {subject} in {}", api.repository);
     let request = Request::new(path, what).accepting(OCI_INDEX);
+    let listing = Listing {
+        api: Arc::clone(api),
+        observer: Arc::clone(observer),
+        subject: subject.clone(),
+        wanted: artifact_type.map(str::to_owned),
+        read: AtomicUsize::new(0),
+    };
     let mut pages = Pages::new(api, observer, "referrers", request);
-    let first = match pages.read(parse).await {
-        Ok(Read::Page(entries)) => entries,
-        Ok(Read::End | Read::Stranger) => return by_tag(api, observer, subject, artifact_type).await,
+    match pages.read(parse).await {
+        Ok(Read::Page(entries)) => Ok(Referrers::new(ListOrigin::Api, follow(listing, entries, pages))),
+        Ok(Read::End | Read::Stranger) => by_tag(listing).await,
         Err(error) if is_without_api(&error) => {
             tracing::info!("the registry has no list of referrers: {}", error.chain().join(": "));
-            return by_tag(api, observer, subject, artifact_type).await;
+            by_tag(listing).await
         }
-        Err(error) => return Err(error),
-    };
-    let listing =
-        Listing { api: Arc::clone(api), observer: Arc::clone(observer), wanted: artifact_type.map(Into::into) };
-    Ok(Referrers::new(ListOrigin::Api, follow(listing, first, pages)))
+        Err(error) => Err(error),
+    }
 }
 
 /// Says whether an answer means that the registry has no such API: 404 by the specification. Others say that the path
@@ -88,18 +93,47 @@ fn parse(headers: &HeaderMap, bytes: Bytes) -> Result<Option<(Vec<Entry>, Print)
     }
 }
 
-/// What all entries of a list are held against.
-#[derive(Clone)]
+/// What an entry of a list says of its type, held against the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    Differs,
+    Fits,
+    /// The manifest has to be read.
+    Unclear,
+}
+
+/// Reads what an entry says of its type.
+///
+/// go-containerregistry's registry lists the type of the configuration, whatever type the manifest itself has; and what
+/// is empty says nothing. A type that configurations have is no answer.
+fn claim(listed: Option<&MediaType>, wanted: Option<&str>) -> Claim {
+    const CONFIGURATIONS: [&str; 4] = [
+        "application/vnd.docker.container.image.v1+json",
+        "application/vnd.oci.empty.v1+json",
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.unknown.config.v1+json",
+    ];
+    match (listed, wanted) {
+        (_, None) => Claim::Fits,
+        (Some(listed), Some(wanted)) if listed.as_str() == wanted => Claim::Fits,
+        (Some(listed), _) if !CONFIGURATIONS.contains(&listed.essence().as_str()) => Claim::Differs,
+        _ => Claim::Unclear,
+    }
+}
+
+/// A list, and what its entries are held against.
 struct Listing {
     api: Arc<Api>,
     observer: Arc<dyn Observer>,
-    wanted: Option<Arc<str>>,
+    subject: Digest,
+    wanted: Option<String>,
+    /// How many manifests were read for it.
+    read: AtomicUsize,
 }
 
 impl Listing {
-    /// Says whether a referrer is of the type that is wanted.
-    fn wants(&self, artifact_type: Option<&MediaType>) -> bool {
-        self.wanted.as_deref().is_none_or(|wanted| artifact_type.is_some_and(|found| found.as_str() == wanted))
+    fn claim(&self, found: &Descriptor) -> Claim {
+        claim(found.artifact_type.as_ref(), self.wanted.as_deref())
     }
 
     /// Takes the entries that name a referrer. The others are told of together: a server could list any number.
@@ -120,13 +154,27 @@ impl Listing {
         self.api.registries.warn(text, self.observer.as_ref());
     }
 
-    /// Reads what a list names, and describes it if it is a referrer.
-    async fn check(&self, listed: Descriptor, subject: &Digest) -> Result<Option<Descriptor>> {
-        let selector = Selector::Digest(listed.digest.clone());
-        let raw = match fetch(&self.api, &self.observer, &selector).await {
+    /// Takes what the registry lists as it lists it, unless that leaves open whether it is wanted.
+    async fn sift(self: Arc<Self>, listed: Descriptor) -> Result<Option<Descriptor>> {
+        match self.claim(&listed) {
+            Claim::Differs => Ok(None),
+            Claim::Fits => Ok(Some(listed)),
+            Claim::Unclear => self.check(listed).await,
+        }
+    }
+
+    /// Reads what a list names, and describes it by its own word if it is a referrer.
+    async fn check(self: Arc<Self>, listed: Descriptor) -> Result<Option<Descriptor>> {
+        let (digest, subject) = (&listed.digest, &self.subject);
+        if self.read.fetch_add(1, Ordering::Relaxed) >= MAX_READ {
+            let text = format!("more than {MAX_READ} referrers of {subject} would have to be read");
+            return Err(Error::new(ErrorKind::TooLarge, format!("{text} in {}", self.api.repository)));
+        }
+        let selector = Selector::Digest(digest.clone());
+        let raw = match self.fetch(&selector).await {
             Ok(raw) => raw,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.warn(format!("{} is listed as a referrer of {subject}, and is not there", listed.digest));
+                self.warn(format!("{digest} is listed as a referrer of {subject}, and is not there"));
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -135,9 +183,18 @@ impl Listing {
         document.check(&listed)?;
         let found = document.referrer_of(subject);
         if found.is_none() {
-            self.warn(format!("{} is listed as a referrer of {subject}, and does not refer to it", listed.digest));
+            self.warn(format!("{digest} is listed as a referrer of {subject}, and does not refer to it"));
         }
-        Ok(found.filter(|found| self.wants(found.artifact_type.as_ref())))
+        let is_wanted = |found: &Descriptor| {
+            let own = found.artifact_type.as_ref();
+            self.wanted.as_deref().is_none_or(|wanted| own.is_some_and(|own| own.as_str() == wanted))
+        };
+        Ok(found.filter(is_wanted))
+    }
+
+    async fn fetch(&self, selector: &Selector) -> Result<RawManifest> {
+        let budget = Budget::new(self.api.registries.policy.clone(), None);
+        manifest::fetch(&self.api, selector, Terms { budget: &budget, observer: self.observer.as_ref() }).await
     }
 }
 
@@ -153,30 +210,22 @@ fn follow(listing: Listing, first: Vec<Entry>, pages: Pages) -> BoxStream<'stati
             }
         }
     });
-    stream::once(async { Ok(first) })
-        .chain(rest)
-        .map_ok(move |entries| {
-            // Whether the registry has filtered them or not.
-            let listing = listing.clone();
-            let found = listing.readable(entries).into_iter();
-            stream::iter(found.filter(move |found| listing.wants(found.artifact_type.as_ref())).map(Ok))
-        })
-        .try_flatten()
-        .boxed()
+    let listing = Arc::new(listing);
+    let sift = move |entries| {
+        let listing = Arc::clone(&listing);
+        stream::iter(listing.readable(entries)).map(move |listed| Arc::clone(&listing).sift(listed)).buffered(AT_ONCE)
+    };
+    let found = stream::once(async { Ok(first) }).chain(rest).map_ok(sift).try_flatten();
+    found.try_filter_map(|found| async { Ok(found) }).boxed()
 }
 
 /// Gives what the index lists that publishers keep under a tag. Anyone may have put anything into it: each manifest is
-/// read, and described by its own word.
+/// read.
 ///
 /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema>
-async fn by_tag(
-    api: &Arc<Api>,
-    observer: &Arc<dyn Observer>,
-    subject: &Digest,
-    artifact_type: Option<&str>,
-) -> Result<Referrers> {
-    let selector = Selector::Tag(tag_of(subject));
-    let raw = match fetch(api, observer, &selector).await {
+async fn by_tag(listing: Listing) -> Result<Referrers> {
+    let selector = Selector::Tag(tag_of(&listing.subject));
+    let raw = match listing.fetch(&selector).await {
         Ok(raw) => raw,
         Err(error) if error.kind() == ErrorKind::NotFound && !lacks_repository(&error) => {
             return Ok(Referrers::new(ListOrigin::Tag, stream::empty().boxed()));
@@ -184,29 +233,14 @@ async fn by_tag(
         Err(error) => return Err(error),
     };
     let index = index(raw, &selector).map_err(|error| {
-        error.making(format!("cannot list the referrers of {subject} by the tag {selector} of {}", api.repository))
+        let (subject, repository) = (&listing.subject, &listing.api.repository);
+        error.making(format!("cannot list the referrers of {subject} by the tag {selector} of {repository}"))
     })?;
-    let listing =
-        Listing { api: Arc::clone(api), observer: Arc::clone(observer), wanted: artifact_type.map(Into::into) };
     let mut listed = listing.readable(index.manifests);
-    // What is of another type by the index's own word need not be read; one that has none may be of any.
-    listed.retain(|entry| entry.artifact_type.is_none() || listing.wants(entry.artifact_type.as_ref()));
-    if listed.len() > MAX_LISTED {
-        let text = format!("the tag {selector} of {} lists more than {MAX_LISTED} referrers", api.repository);
-        return Err(Error::new(ErrorKind::TooLarge, text));
-    }
-    let subject = subject.clone();
-    let check = move |listed| {
-        let (listing, subject) = (listing.clone(), subject.clone());
-        async move { listing.check(listed, &subject).await }
-    };
-    let checked = stream::iter(listed).map(check).buffered(AT_ONCE);
+    listed.retain(|entry| listing.claim(entry) != Claim::Differs);
+    let listing = Arc::new(listing);
+    let checked = stream::iter(listed).map(move |listed| Arc::clone(&listing).check(listed)).buffered(AT_ONCE);
     Ok(Referrers::new(ListOrigin::Tag, checked.try_filter_map(|found| async { Ok(found) }).boxed()))
-}
-
-async fn fetch(api: &Api, observer: &Arc<dyn Observer>, selector: &Selector) -> Result<RawManifest> {
-    let budget = Budget::new(api.registries.policy.clone(), None);
-    manifest::fetch(api, selector, Terms { budget: &budget, observer: observer.as_ref() }).await
 }
 
 fn index(raw: RawManifest, selector: &Selector) -> Result<Index> {
@@ -232,6 +266,25 @@ mod tests {
         for (algorithm, digits) in [("sha256", 64), ("sha384", 96), ("sha512", 128)] {
             let subject = format!("{algorithm}:{}", "a".repeat(digits)).parse().unwrap();
             assert_eq!(tag_of(&subject).as_str(), format!("{algorithm}-{}", "a".repeat(64)));
+        }
+    }
+
+    #[test]
+    fn the_table_of_claims() {
+        let (sbom, config) = ("application/x-sbom", "application/vnd.oci.image.config.v1+json");
+        for (listed, wanted, expected) in [
+            (Some(sbom), None, Claim::Fits),
+            (None, None, Claim::Fits),
+            (Some(sbom), Some(sbom), Claim::Fits),
+            (Some(config), Some(config), Claim::Fits),
+            (Some("application/x-signature"), Some(sbom), Claim::Differs),
+            (Some("application/x-sbom; v=1"), Some(sbom), Claim::Differs),
+            (None, Some(sbom), Claim::Unclear),
+            (Some(config), Some(sbom), Claim::Unclear),
+            (Some("application/vnd.oci.empty.v1+json"), Some(sbom), Claim::Unclear),
+        ] {
+            let media_type: Option<MediaType> = listed.map(|text| text.parse().unwrap());
+            assert_eq!(claim(media_type.as_ref(), wanted), expected, "{listed:?} {wanted:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Lists that come in pages: F59 to F62, F78 to F86.
+//! Lists that come in pages: F59 to F62, F78 to F87.
 
 use std::time::Duration;
 
@@ -166,6 +166,14 @@ cases! {
     a_page_of_referrers_that_breaks_off_is_asked_for_again => asking()
         .lie(referrers(), Fault::CutBody { after: 10 })
         .succeeds(&["manifest", "referrers", "referrers"]);
+    a_type_that_cannot_be_an_artifacts_is_looked_up => asking()
+        .arguments(&["--artifact-type", NEWEST])
+        .lie(referrers(), Fault::ReferrersMistyped)
+        .succeeds(&["manifest", "referrers", "manifest@"])
+        .also(|_, outcome| {
+            let found = document(outcome);
+            assert_eq!(found["referrers"][0]["artifact_type"], NEWEST, "{found}");
+        });
     a_foreign_referrer_is_not_chosen => Case::new()
         .asks(Question::LatestReferrer)
         .lie_about(referrers(), |_| foreign())

@@ -1,5 +1,6 @@
 //! Tags, and what refers to a manifest.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use unlade::spec::text::is_plain;
 use unlade_testkit::archive::Tar;
@@ -93,6 +94,18 @@ fn a_page_is_printed_before_the_next_one_has_come() {
     let running = tags(&registry.reference("acme/disk")).start();
     running.stdout_line(&tag(999));
     running.kill();
+}
+
+#[test]
+fn a_signal_ends_a_list_that_waits_for_its_next_page() {
+    let registry = many();
+    registry.script(Matcher::new(Which::Tags).skip(1).optional(), Fault::StallBeforeHeaders);
+    let running = tags(&registry.reference("acme/disk")).start();
+    running.stdout_line(&tag(999));
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.assert_code(130);
+    assert_eq!(outcome.stderr, "error: stopped on request\n");
 }
 
 #[test]
@@ -247,6 +260,34 @@ fn a_digest_is_asked_about_as_it_is() {
     assert_eq!(lines(&outcome), [""; 0]);
     assert!(outcome.stderr.starts_with(&format!("nothing refers to {absent} in ")), "{}", outcome.stderr);
     referrers(&registry.reference("acme/disk:v9")).run().assert_code(3);
+}
+
+#[test]
+fn without_the_api_and_without_the_tag_nothing_refers_to_it() {
+    let registry = registry_of(&disk());
+    registry.script(Matcher::new(Which::Referrers).times(2), Fault::ReferrersAbsent { status: 404 });
+    let reference = registry.reference("acme/disk:v1");
+    let expected = json!({ "subject": disk().digest(), "source": "tag", "referrers": [] });
+    assert_eq!(document(&referrers(&reference).arg("--json").run()), expected);
+    // Nobody has misspelt the tag that was made up: no other is suggested, nor asked for.
+    assert!(registry.requests_for("*/tags/list").is_empty());
+    refused(
+        referrers(&reference).arg("--latest"),
+        8,
+        "NoCandidate",
+        "error: nothing refers to DIGEST in HOST/acme/disk\n",
+    );
+}
+
+#[test]
+fn a_tag_that_is_not_there_has_no_referrers() {
+    let (registry, ..) = scene();
+    let outcome = referrers(&registry.reference("acme/disk:v2")).arg("--json").run();
+    outcome.assert_code(3);
+    assert!(fair_error(&outcome)["hint"].as_str().is_some_and(|hint| hint.contains("v1")), "{}", outcome.stderr);
+    let outcome = referrers(&registry.reference(&format!("acme/absent@{}", disk().digest()))).arg("--json").run();
+    outcome.assert_code(3);
+    assert_eq!(fair_error(&outcome)["registry_errors"][0]["code"], "NAME_UNKNOWN");
 }
 
 #[test]

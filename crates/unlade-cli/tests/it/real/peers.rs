@@ -5,6 +5,7 @@
 
 mod documents;
 mod layouts;
+mod listings;
 mod locked;
 mod pulls;
 mod referrers;
