@@ -110,6 +110,10 @@
 //! the user named are outside the guard, with one exception: a name of this machine that
 //! is spoken to in plain http only because it is one must lead to this machine.
 //!
+//! Links to the next page of a list are stricter: they must name the registry and lie
+//! below the repository, and only their path and query are used. A list that leads back to
+//! where it was, or on without end, is an error.
+//!
 //! # TLS
 //!
 //! Servers are verified against the system's authorities and against those that the user
