@@ -28,7 +28,7 @@ fn assert_agreed(site: Option<Site>, source: &str) {
         assert!(!ours.is_empty(), "{repository}");
         assert_eq!(document(&ask("tags", repository, &["--json"]))["tags"], json!(ours), "{repository}");
         for peer in site.peers.all() {
-            let Some(theirs) = peer.tags(repository) else { continue };
+            let Some(theirs) = peer.tags(Place::Registry(repository)) else { continue };
             let mut ours = ours.clone();
             if !peer.keeps_order() {
                 ours.sort();
