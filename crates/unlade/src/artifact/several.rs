@@ -13,7 +13,7 @@ use crate::target::file::Replace;
 use crate::target::folder::{Folder, Root};
 use crate::target::{Room, Status, Target};
 use crate::transfer::copy::copy;
-use crate::transfer::several::{self, Onward, onward};
+use crate::transfer::several::{self, Onward, Patience, onward};
 use crate::transfer::{Buffers, Delivery};
 
 /// What became of a file: `None` if it was not tried.
@@ -45,7 +45,9 @@ pub(super) async fn pull(
         let root = folder.open(download.options.durability).map_err(|error| download.artifact.named(error))?;
         let work = Work { download, files, root: Arc::clone(&root), buffers: Buffers::default() };
         let groups = groups(files, missing);
-        let done = several::run(groups.iter().map(|group| work.group(group)), |done| judge(done)).await;
+        let mut patience = Patience::default();
+        let judge = |done: &Vec<Result<Delivery>>| patience.note(kinds(done));
+        let done = several::run(groups.iter().map(|group| work.group(group)), judge).await;
         for (group, done) in groups.iter().zip(done) {
             for (number, outcome) in group.iter().zip(done.unwrap_or_default()) {
                 outcomes[*number] = Some(outcome);
@@ -70,9 +72,8 @@ fn groups(files: &[Assignment<'_>], numbers: Vec<usize>) -> Vec<Vec<usize>> {
     of_content.into_values().collect()
 }
 
-fn judge(done: &[Result<Delivery>]) -> Onward {
-    let stops = |outcome: &Result<Delivery>| outcome.as_ref().is_err_and(|error| onward(error.kind()) == Onward::Stop);
-    if done.iter().any(stops) { Onward::Stop } else { Onward::Go }
+fn kinds(done: &[Result<Delivery>]) -> impl Iterator<Item = ErrorKind> {
+    done.iter().filter_map(|outcome| outcome.as_ref().err().map(Error::kind))
 }
 
 /// Says whether an error is about the place of one file: the same content may well be had for another.

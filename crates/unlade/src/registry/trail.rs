@@ -2,8 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-/// So many pages are read: a million names where a registry gives 100 at a time, as many do.
-const MAX_PAGES: u32 = 10_000;
+/// So many pages are read: 400,000 names where a registry gives 100 at a time, as some do at most.
+const MAX_PAGES: u32 = 4_000;
+
+/// So many pages may hold next to nothing: 1,000 names are asked for, and who gives a few for ever means no good.
+const MAX_THIN: u32 = 512;
+
+/// A page of fewer names is a thin one.
+const THIN: usize = 20;
 
 /// So many pages in a row may hold nothing: registries that filter a page after cutting it give such.
 const MAX_BARREN: u32 = 16;
@@ -13,6 +19,7 @@ const MAX_BARREN: u32 = 16;
 pub(super) struct Trail {
     pages: u32,
     barren: u32,
+    thin: u32,
     entries: u64,
     contents: Cycle,
     places: Cycle,
@@ -24,6 +31,9 @@ pub(super) enum Astray {
     /// Page after page holds nothing.
     #[error("{MAX_BARREN} pages in a row hold nothing, and each leads to another")]
     Barren,
+    /// There are too many pages that hold next to nothing.
+    #[error("more than {MAX_THIN} pages hold next to nothing, and each leads to another")]
+    Thin,
     /// There are too many pages.
     #[error("there are more than {MAX_PAGES} pages")]
     Endless,
@@ -84,12 +94,16 @@ impl Trail {
             self.barren += 1;
         }
         self.entries += print.entries as u64;
+        self.thin += u32::from(print.entries < THIN);
         if let Some(next) = next {
             if self.places.meets(fingerprint(next)) {
                 return Err(Astray::Loop);
             }
             if self.barren >= MAX_BARREN {
                 return Err(Astray::Barren);
+            }
+            if self.thin > MAX_THIN {
+                return Err(Astray::Thin);
             }
             if self.pages >= MAX_PAGES {
                 return Err(Astray::Endless);
@@ -140,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// Follows pages of one entry each, and says after how many it was given up, and why.
+    /// Follows pages, and says after how many it was given up, and why.
     fn follow(pages: impl Iterator<Item = (Vec<String>, String)>) -> (u32, Option<Astray>) {
         let mut trail = Trail::begin("first");
         let mut read = 0;
@@ -154,18 +168,21 @@ mod tests {
         (read, None)
     }
 
-    fn numbered(count: u32) -> impl Iterator<Item = (Vec<String>, String)> {
+    /// Pages of so many entries each.
+    fn numbered(count: u32, entries: usize) -> impl Iterator<Item = (Vec<String>, String)> {
         (1..=count).map(move |number| {
             let next = if number == count { String::new() } else { format!("page {number}") };
-            (vec![format!("tag {number}")], next)
+            ((0..entries).map(|entry| format!("tag {number}-{entry}")).collect(), next)
         })
     }
 
     #[test]
     fn a_list_that_ends_is_read_to_its_end() {
-        assert_eq!(follow(numbered(1)), (1, None));
-        assert_eq!(follow(numbered(MAX_PAGES)), (MAX_PAGES, None));
-        assert_eq!(follow(numbered(MAX_PAGES + 1)), (MAX_PAGES, Some(Astray::Endless)));
+        assert_eq!(follow(numbered(1, 1)), (1, None));
+        assert_eq!(follow(numbered(MAX_PAGES, THIN)), (MAX_PAGES, None));
+        assert_eq!(follow(numbered(MAX_PAGES + 1, THIN)), (MAX_PAGES, Some(Astray::Endless)));
+        assert_eq!(follow(numbered(MAX_THIN + 1, THIN - 1)), (MAX_THIN + 1, None));
+        assert_eq!(follow(numbered(MAX_THIN + 2, THIN - 1)), (MAX_THIN + 1, Some(Astray::Thin)));
     }
 
     #[test]

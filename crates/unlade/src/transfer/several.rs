@@ -38,13 +38,36 @@ pub fn onward(kind: ErrorKind) -> Onward {
     }
 }
 
+/// So many jobs may fail for reasons of their own: more of them have one in common, which is in none of them.
+const MAX_FAILED: usize = 16;
+
+/// Decides after each outcome whether further jobs are begun.
+#[derive(Debug, Default)]
+pub struct Patience {
+    failed: usize,
+}
+
+impl Patience {
+    /// Takes note of how some jobs failed.
+    pub fn note(&mut self, failures: impl IntoIterator<Item = ErrorKind>) -> Onward {
+        let mut verdict = Onward::Go;
+        for kind in failures {
+            self.failed += 1;
+            if self.failed >= MAX_FAILED || onward(kind) == Onward::Stop {
+                verdict = Onward::Stop;
+            }
+        }
+        verdict
+    }
+}
+
 /// Runs jobs, a few at a time, begun in the order given, and returns their outcomes in that order: `None` for one that
 /// was not begun, because of what `judge` said of an outcome before.
 ///
 /// Jobs are made as they are begun.
 pub async fn run<T, F: Future<Output = T>>(
     jobs: impl IntoIterator<Item = F>,
-    judge: impl Fn(&T) -> Onward,
+    mut judge: impl FnMut(&T) -> Onward,
 ) -> Vec<Option<T>> {
     let mut jobs = jobs.into_iter().enumerate();
     let mut outcomes: Vec<Option<T>> = Vec::new();
@@ -78,6 +101,18 @@ mod tests {
         let stopping = ErrorKind::ALL.into_iter().filter(|kind| onward(*kind) == Onward::Stop);
         let expected = [Denied, Interrupted, NoSpace, RateLimited, Tls, Unauthorized, Unavailable];
         assert_eq!(stopping.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn patience_ends_with_what_concerns_all_and_with_many_failures() {
+        assert_eq!(Patience::default().note([]), Onward::Go);
+        assert_eq!(Patience::default().note([ErrorKind::NotFound, ErrorKind::NoSpace]), Onward::Stop);
+        let mut patience = Patience::default();
+        for _ in 1..MAX_FAILED {
+            assert_eq!(patience.note([ErrorKind::NotFound]), Onward::Go);
+        }
+        assert_eq!(patience.note([]), Onward::Go);
+        assert_eq!(patience.note([ErrorKind::Mismatch]), Onward::Stop);
     }
 
     #[tokio::test]
