@@ -18,7 +18,8 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     if session.json() {
         output::serialised(&document::Document(&inspection)).await?;
     } else {
-        output::bytes(text::of(&inspection, Room::on_stdout())).await?;
+        // Who sees the beginning of a long table may have seen enough.
+        output::offer(text::of(&inspection, Room::on_stdout())).await?;
     }
     if let Some(note) = unread(&inspection) {
         session.display().summary(&note);

@@ -33,11 +33,12 @@ pub(super) async fn run(options: &options::Pick, session: &Session) -> Result<()
         return output::serialised(&report).await;
     }
     let candidates = if options.explain { explained(&steps, &chosen, Room::on_stdout()) } else { String::new() };
+    // `unlade pick REF | head -1` is read as far as it is wanted.
     match chosen {
-        Ok(chosen) if candidates.is_empty() => output::bytes(chosen.text()).await,
-        Ok(chosen) => output::bytes(format!("{}\n{candidates}", chosen.text())).await,
+        Ok(chosen) if candidates.is_empty() => output::offer(chosen.text()).await.map(drop),
+        Ok(chosen) => output::offer(format!("{}\n{candidates}", chosen.text())).await.map(drop),
         Err(error) => {
-            output::bytes(candidates).await?;
+            output::offer(candidates).await?;
             Err(error)
         }
     }

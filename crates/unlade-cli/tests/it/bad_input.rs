@@ -2,6 +2,7 @@
 //! nothing left behind.
 
 pub(crate) mod access;
+mod documents;
 mod folders;
 mod network;
 mod options;
