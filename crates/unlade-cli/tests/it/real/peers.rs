@@ -5,7 +5,6 @@
 
 mod documents;
 mod layouts;
-mod listings;
 mod locked;
 mod pulls;
 mod referrers;
