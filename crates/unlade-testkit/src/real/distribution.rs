@@ -51,11 +51,10 @@ impl DistributionV3 {
         Client::new(self.address())
     }
 
-    /// Gives a manifest that the registry holds this many tags more: see
-    /// [`DockerRegistry::tag_often`](super::DockerRegistry::tag_often).
+    /// Gives what has a tag this many tags more: see [`DockerRegistry::tag_often`](super::DockerRegistry::tag_often).
     #[track_caller]
-    pub fn tag_often(&self, repository: &str, digest: &str, count: usize) {
-        tag_often(self.daemon.folder.path(), repository, digest, count);
+    pub fn tag_often(&self, repository: &str, tag: &str, count: usize) {
+        tag_often(self.daemon.folder.path(), repository, tag, count);
     }
 
     #[track_caller]

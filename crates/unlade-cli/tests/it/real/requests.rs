@@ -95,7 +95,7 @@ fn what_is_there_already_costs_the_manifest_alone() {
 #[test]
 fn a_repository_of_five_thousand_tags_is_not_listed() {
     let registry = registry_with(&ipxe());
-    registry.tag_often("site/disk", &Image::titled("disk.img", ipxe()).digest(), 4_999);
+    registry.tag_often("site/disk", "v1", 4_999);
     let listed = registry.client().get("/v2/site/disk/tags/list").unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.body).unwrap();
     assert_eq!(listed["tags"].as_array().map(Vec::len), Some(5_000));
