@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use unlade::client::copy::{Company, Copied, CopiedFile, CopyOptions};
+use unlade::client::copy::{Company, Copied, CopiedFile, CopyOptions, Fate, Intent};
 use unlade::layout::LayoutWriter;
 use unlade::source::EndpointId;
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::reference::{Place, Reference, Tag};
 use unlade::spec::text::sanitise;
-use unlade::target::Status;
 use unlade::target::file::Durability;
 use unlade::{Error, ErrorKind, Result};
 
@@ -55,27 +54,42 @@ pub(super) async fn run(options: &options::Pull, output: Output, session: &Sessi
         let message = "--verify-first is for -o -: a blob is always verified before it has its name";
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
-    if options.dry_run {
-        return Err(Error::new(ErrorKind::Unsupported, "this version cannot tell what would be added to a layout"));
-    }
     let durability = if options.no_sync { Durability::NoSync } else { Durability::Sync };
     let layout = LayoutWriter::open(&output.path, durability)?;
     session.display().watch(&format!("asking for {reference}"));
     let company = if options.referrers { Company::Referrers } else { Company::Nobody };
-    let how = CopyOptions::default().tag(output.tag.clone()).company(company).progress(session.display().counters());
+    let how = CopyOptions::default()
+        .tag(output.tag.clone())
+        .company(company)
+        .intent(if options.dry_run { Intent::Look } else { Intent::Copy })
+        .progress(session.display().counters());
     let copied = session.client().copy_into(&reference, &selection(&options.choice)?, &layout, how).await?;
     session.display().finish();
     if session.json() {
-        return output::document(&report(&reference, &layout, &copied, started)).await;
+        let mut document = report(&reference, &layout, &copied, started);
+        if options.dry_run {
+            document["dry_run"] = json!(true);
+        }
+        return output::document(&document).await;
+    }
+    if options.dry_run {
+        return output::bytes(copied.files.iter().map(line).collect::<String>()).await;
     }
     session.display().summary(&words(&reference, &layout, &copied, started));
     Ok(())
 }
 
+/// Says what would be done about a file.
+fn line(file: &CopiedFile) -> String {
+    let done = if file.fate == Fate::Present { "is there already" } else { "would be added" };
+    let text = format!("{} {done}: {}, {}", file.path.display(), units::bytes(file.content.size), file.content.digest);
+    format!("{}\n", sanitise(&text))
+}
+
 fn words(reference: &Reference, layout: &LayoutWriter, copied: &Copied, started: Instant) -> String {
     let place = format!("ocidir://{}", layout.path().display());
     let name = copied.tag.as_ref().map_or_else(|| format!("@{}", copied.manifest.digest), |tag| format!(":{tag}"));
-    let (there, fetched): (Vec<_>, Vec<_>) = copied.files.iter().partition(|file| file.status == Status::Present);
+    let (there, fetched): (Vec<_>, Vec<_>) = copied.files.iter().partition(|file| file.fate == Fate::Present);
     let count = |files: &[&CopiedFile]| match files.len() {
         1 => "1 file".to_owned(),
         several => format!("{several} files"),
@@ -115,8 +129,9 @@ fn report(reference: &Reference, layout: &LayoutWriter, copied: &Copied, started
 
 fn file(file: &CopiedFile) -> Value {
     let content: &Descriptor = &file.content;
-    let status = match file.status {
-        Status::Present => "present",
+    let status = match file.fate {
+        Fate::Planned => "planned",
+        Fate::Present => "present",
         _ => "downloaded",
     };
     json!({

@@ -13,7 +13,6 @@ use crate::source::EndpointId;
 use crate::spec::descriptor::{Descriptor, REF_NAME};
 use crate::spec::manifest::Manifest;
 use crate::spec::reference::{Reference, Selector, Tag};
-use crate::target::Status;
 use crate::transfer::Progress;
 use walk::Walk;
 
@@ -28,6 +27,29 @@ pub enum Company {
     Referrers,
 }
 
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Intent {
+    /// It is.
+    #[default]
+    Copy,
+    /// Nothing is, and no blob fetched: what is asked for is what would be copied, and what is there already.
+    Look,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// It was fetched and written.
+    Downloaded,
+    /// It would have been, had that been the intent.
+    Planned,
+    /// It was there already, and is right.
+    Present,
+}
+
 /// How an artifact is copied.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -36,6 +58,8 @@ pub struct CopyOptions {
     pub tag: Option<Tag>,
     /// What is copied besides.
     pub company: Company,
+    /// Whether anything is written.
+    pub intent: Intent,
     /// Where bytes are counted.
     pub progress: Arc<Progress>,
 }
@@ -52,6 +76,13 @@ impl CopyOptions {
     #[must_use]
     pub fn company(mut self, company: Company) -> Self {
         self.company = company;
+        self
+    }
+
+    /// Sets whether anything is written.
+    #[must_use]
+    pub fn intent(mut self, intent: Intent) -> Self {
+        self.intent = intent;
         self
     }
 
@@ -87,8 +118,8 @@ pub struct CopiedFile {
     pub path: PathBuf,
     /// What it is: type, digest and size, and the title that the publisher gave it.
     pub content: Descriptor,
-    /// Whether it had to be written.
-    pub status: Status,
+    /// What became of it.
+    pub fate: Fate,
     /// How many bytes of it came over the network.
     pub bytes_fetched: u64,
     /// How many bytes were not fetched again thanks to a resume.
@@ -127,11 +158,14 @@ impl Client {
         let tag = options.tag.clone().or_else(|| tag_of(reference));
         let manifest = entry(&found, tag.as_ref())?;
         let terms = Terms::new(self.config.lock_timeout, self.cancel.clone(), Arc::clone(&self.observer));
+        let intent = options.intent;
         let mut walk = Walk::new(self.clone(), catalog, layout.clone(), terms.clone(), options);
         let referrers = walk.run(found.document).await.map_err(|error| named(error, reference))?;
-        let entries: Vec<Descriptor> = std::iter::once(&manifest).chain(&referrers).cloned().collect();
-        let layout = layout.clone();
-        blocking(move || layout.publish(&entries, &terms)).await?;
+        if intent == Intent::Copy {
+            let entries: Vec<Descriptor> = std::iter::once(&manifest).chain(&referrers).cloned().collect();
+            let layout = layout.clone();
+            blocking(move || layout.publish(&entries, &terms)).await?;
+        }
         let (files, endpoints) = walk.into_parts();
         Ok(Copied { manifest, tag, referrers, files, endpoints })
     }

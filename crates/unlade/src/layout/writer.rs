@@ -26,7 +26,7 @@ use crate::spec::manifest::RawManifest;
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
 use crate::target::file::{Durability, FileOptions, FileTarget, Place};
-use crate::target::{Job, Positioned as _, Receipt, Room, Stage as _};
+use crate::target::{Job, Positioned as _, Receipt, Room, Stage as _, refuse_among_devices};
 use crate::verify::{Proof, Verifier, digest_of};
 
 /// The file that makes a folder a layout, and what it says.
@@ -88,6 +88,7 @@ impl LayoutWriter {
         let writer = Self { path: path.to_owned(), options, max_document: MAX_DOCUMENT };
         // A link that leads nowhere is there.
         if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            refuse_among_devices(path)?;
             return Ok(writer);
         }
         let folder = Folder::new(folder::open_root(path)?, path);
@@ -112,12 +113,33 @@ impl LayoutWriter {
         &self.path
     }
 
+    /// Returns the path at which a blob is, or will be.
+    pub fn path_of(&self, digest: &Digest) -> PathBuf {
+        self.place(digest).path().to_owned()
+    }
+
+    /// Says whether a blob is there already, and is right: reads all of it, and blocks.
+    pub fn has(&self, blob: &Content) -> Result<bool> {
+        let Some(entry) = self.stored(&blob.digest)?.filter(|entry| blob.size.is_none_or(|size| size == entry.size()))
+        else {
+            return Ok(false);
+        };
+        match entry.verify(blob, u64::MAX) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Mismatch => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes the target of a blob, which is where the layout has it.
     ///
     /// A file that is there and is the blob is kept; any other regular file is replaced.
     pub fn blob(&self, digest: &Digest) -> FileTarget {
-        let folders = ["blobs", digest.algorithm().name()];
-        FileTarget::new(Place::inside(&self.path, &folders, digest.hex()), self.options.clone())
+        FileTarget::new(self.place(digest), self.options.clone())
+    }
+
+    fn place(&self, digest: &Digest) -> Place {
+        Place::inside(&self.path, &["blobs", digest.algorithm().name()], digest.hex())
     }
 
     /// Reads a manifest that is in the layout already and is the one that its digest names; blocks.

@@ -24,6 +24,7 @@ mod title;
 pub mod writer;
 
 pub(crate) use lock::lock_file;
+pub(crate) use place::refuse_among_devices;
 pub use stage::{
     Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
 };

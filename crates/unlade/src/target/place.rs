@@ -198,7 +198,7 @@ fn unopened(folder: &Path, error: io::Error) -> Error {
 }
 
 /// Refuses a path to be made somewhere below a folder for devices.
-pub(super) fn refuse_among_devices(path: &Path) -> Result<()> {
+pub(crate) fn refuse_among_devices(path: &Path) -> Result<()> {
     let above = path.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
     if above.is_some_and(|folder| holds_devices(&folder)) { Err(no_device(path)) } else { Ok(()) }
 }

@@ -88,6 +88,50 @@ fn what_is_there_is_not_fetched_again_and_what_is_wrong_there_is() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_added_and_writes_nothing() {
+    let index = index();
+    let registry = registry_of(&index);
+    let place = folder();
+    let layout = place.path().join("layout");
+    let dry = |options: &[&str]| {
+        let run = add(&registry.reference("acme/disk:v1"), &layout, "").arg("--dry-run").args(options);
+        run.run()
+    };
+    let text = dry(&[]).assert_code(0).stdout_text();
+    assert_eq!(text.lines().filter(|line| line.contains(" would be added: ")).count(), 9, "{text}");
+    assert!(!layout.exists() && registry.requests_for("*/blobs/*").is_empty());
+
+    add(&registry.reference("acme/disk:v1"), &layout, "").arg("--arch=arm64").run().assert_code(0);
+    fs::write(blob_path(&layout, &digest(index.children[1].payload())), "FOR ARM64").unwrap();
+    let before = (files(&layout), fs::read(layout.join("index.json")).unwrap());
+    let report = document(dry(&["--json"]).assert_code(0));
+    assert_eq!(report["dry_run"], true);
+    let of = |status: &str| report["files"].as_array().unwrap().iter().filter(|file| file["status"] == status).count();
+    assert_eq!((of("present"), of("planned"), of("downloaded")), (2, 7, 0), "{report}");
+    assert_eq!((files(&layout), fs::read(layout.join("index.json")).unwrap()), before);
+}
+
+#[test]
+fn a_signal_leaves_no_partial_and_no_name() {
+    let index = Index::two_architectures(disk(), Image::untitled("for arm64"));
+    let registry = registry_of(&index);
+    registry.script(
+        Matcher::new(Which::Blob).path(&format!("*{}", digest(disk().payload()))),
+        Fault::StallBody { after: 200_000 },
+    );
+    let place = folder();
+    let layout = place.path().join("layout");
+    let running = add(&registry.reference("acme/disk:v1"), &layout, "").args(["--progress=json", "--json"]).start();
+    running.stderr_line("\"bytes_fetched\":20000");
+    running.signal(rustix::process::Signal::INT);
+    let outcome = running.finish();
+    outcome.assert_code(130);
+    assert!(files(place.path()).iter().all(|file| file.contains("/blobs/") && !file.contains("partial")));
+    add(&registry.reference("acme/disk:v1"), &layout, "").run().assert_code(0);
+    assert_holds(&layout, &index);
+}
+
+#[test]
 fn a_platform_takes_the_one_manifest_that_fits() {
     let index = index();
     let registry = registry_of(&index);
@@ -175,6 +219,10 @@ fn referrers_come_along_on_request_with_theirs() {
     for referrer in [&sbom, &of_index, &signature] {
         assert_holds(layout.path(), referrer);
     }
+    // Whoever reads the layout finds them.
+    let subject = format!("ocidir://{}@{}", layout.path().display(), image.digest());
+    let listed = document(unlade().args(["referrers", &subject, "--json"]).run().assert_code(0));
+    assert_eq!(listed["referrers"].as_array().map(Vec::len), Some(1), "{listed}");
     let text = add(&reference, layout.path(), "").arg("--referrers").run().stderr;
     assert!(text.contains(", with 3 referrers, verified sha256:"), "{text}");
 }

@@ -129,6 +129,11 @@ fn outputs_that_cannot_be_meant_are_refused() {
         let run = unlade().args(["pull", &reference, "-o", output]);
         refused(run, 2, "InvalidInput", text);
     }
+    let run = unlade().args(["pull", &reference, "-o", "ocidir:///dev/layouts/disk"]);
+    assert_eq!(crate::common::fair_error(&run.arg("--json").run())["kind"], "InvalidInput");
+    let run = unlade().args(["pull", &reference, "-o", "ocidir://layout", "--verify-first"]);
+    let text = "error: --verify-first is for -o -: a blob is always verified before it has its name\n";
+    refused(run, 2, "InvalidInput", text);
     let text = "error: --referrers adds to a layout: name one with -o ocidir://DIR\n";
     refused(unlade().args(["pull", &reference, "--referrers", "-o", "out.img"]), 2, "InvalidInput", text);
     assert!(registry.requests().is_empty());
@@ -142,6 +147,16 @@ fn descriptors_that_contradict_each_other_are_refused() {
     let outcome = add(&registry.reference("acme/disk:v1"), layout.path(), "").run();
     outcome.assert_code(5);
     assert!(outcome.stderr.contains("is promised with 3 bytes and with 4"), "{}", outcome.stderr);
+}
+
+#[test]
+fn indexes_that_fill_the_memory_are_refused() {
+    let large = |inner| Index::new().entry(inner).annotate("org.example.filler", &"x".repeat(3 << 20)).build();
+    let registry = registry_of(&large(large(large(Image::untitled("bottom")))));
+    let layout = folder();
+    let outcome = add(&registry.reference("acme/disk:v1"), layout.path(), "").arg("--json").run();
+    outcome.assert_code(1);
+    assert_eq!(crate::common::fair_error(&outcome)["kind"], "TooLarge");
 }
 
 #[test]

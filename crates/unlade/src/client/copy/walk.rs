@@ -7,7 +7,7 @@ use std::vec;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::{Company, CopiedFile, CopyOptions, blocking};
+use super::{Company, CopiedFile, CopyOptions, Fate, Intent, blocking};
 use crate::artifact::download::incomplete;
 use crate::cancel::Cancel;
 use crate::client::{Client, MAX_NESTING};
@@ -20,7 +20,7 @@ use crate::spec::digest::Digest;
 use crate::spec::entry::Entry;
 use crate::spec::manifest::Manifest;
 use crate::spec::reference::Selector;
-use crate::target::{Receipt, Target};
+use crate::target::{Receipt, Status, Target};
 use crate::transfer::{Buffers, Delivery};
 
 /// So many blobs are fetched at a time.
@@ -34,6 +34,9 @@ const MAX_REFERRERS: usize = 4096;
 
 /// A signature of a list of parts of an image is a referrer of a referrer; real ones are not much further away.
 const MAX_DISTANCE: usize = 4;
+
+/// So many bytes may the indexes have that stand in one another: they are in memory together.
+const MAX_OPEN: usize = 8 << 20;
 
 /// Longer titles are no names of files, and not reported.
 const MAX_TITLE: usize = 4096;
@@ -143,6 +146,11 @@ impl Walk {
                 continue;
             }
             let (document, fetched) = self.manifest(&child).await?;
+            let size: usize = open.iter().map(|level| level.document.raw().bytes.len()).sum();
+            if size + document.raw().bytes.len() > MAX_OPEN {
+                let message = format!("indexes in one another have more than {MAX_OPEN} bytes");
+                return Err(Error::new(ErrorKind::TooLarge, message));
+            }
             open.push(Level::of(document, fetched)?);
         }
         Ok(())
@@ -216,10 +224,15 @@ impl Walk {
 
     async fn put(&mut self, document: Document, fetched: u64) -> Result<()> {
         let content = document.descriptor();
-        let (layout, terms) = (self.layout.clone(), self.terms.clone());
-        let put = move || layout.put(document.digest(), &document.raw().bytes, &terms);
-        let receipt = blocking(put).await?;
-        self.files.push(CopiedFile { bytes_fetched: fetched, ..file(receipt, content) });
+        let file = match self.options.intent {
+            Intent::Copy => {
+                let (layout, terms) = (self.layout.clone(), self.terms.clone());
+                let put = move || layout.put(document.digest(), &document.raw().bytes, &terms);
+                file(blocking(put).await?, content)
+            }
+            Intent::Look => self.looked_at(content).await?,
+        };
+        self.files.push(CopiedFile { bytes_fetched: fetched, ..file });
         Ok(())
     }
 
@@ -273,6 +286,9 @@ impl Walk {
     /// Copies a blob; `None` if it is left out.
     async fn blob(&self, blob: Descriptor, cancel: &Cancel) -> Result<Option<(CopiedFile, Vec<EndpointId>)>> {
         cancel.check()?;
+        if self.options.intent == Intent::Look {
+            return Ok(Some((self.looked_at(named(&blob)).await?, Vec::new())));
+        }
         let target = Target::Positioned(Box::new(self.layout.blob(&blob.digest)));
         let source = Arc::clone(&self.catalog) as Arc<dyn Source>;
         let mut download = self.client.download(source, Content::from(&blob), self.options.progress.child());
@@ -283,6 +299,14 @@ impl Walk {
             Err(error) if error.kind() == ErrorKind::NotFound => self.absent(&blob, error).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Says whether the layout has content already.
+    async fn looked_at(&self, content: Descriptor) -> Result<CopiedFile> {
+        let (layout, wanted) = (self.layout.clone(), Content::from(&content));
+        let (path, is_there) = blocking(move || Ok((layout.path_of(&wanted.digest), layout.has(&wanted)?))).await?;
+        let fate = if is_there { Fate::Present } else { Fate::Planned };
+        Ok(CopiedFile { path, content, fate, bytes_fetched: 0, bytes_resumed: 0 })
     }
 
     /// Decides about a blob that its place does not have.
@@ -334,7 +358,8 @@ fn delivered(delivery: Delivery, blob: &Descriptor) -> (CopiedFile, Vec<Endpoint
 
 fn file(receipt: Receipt, content: Descriptor) -> CopiedFile {
     let path = receipt.path.unwrap_or_default();
-    CopiedFile { path, content, status: receipt.status, bytes_fetched: 0, bytes_resumed: 0 }
+    let fate = if receipt.status == Status::Present { Fate::Present } else { Fate::Downloaded };
+    CopiedFile { path, content, fate, bytes_fetched: 0, bytes_resumed: 0 }
 }
 
 /// Describes a blob as far as it is reported: its other annotations may be many.
