@@ -159,7 +159,7 @@ mod tests {
             ("./ocidir://x", Ok(None)),
             ("ocidir://layouts/disk", Ok(Some(("layouts/disk", None)))),
             ("ocidir:///srv/disk:v1", Ok(Some(("/srv/disk", Some("v1"))))),
-            ("ocidir://disk:", Ok(Some(("disk", None)))),
+            ("ocidir://disk:", Err(())),
             ("ocidir:disk", Err(())),
             ("ocidir://", Err(())),
             ("ocidir://disk:-", Err(())),
