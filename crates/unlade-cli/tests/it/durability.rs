@@ -1,5 +1,6 @@
 //! What reaches the disk, and in which order: as the system was asked, seen by strace.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +19,27 @@ fn calls(target: &Path, options: &[&str]) -> Vec<String> {
     let run = run.arg(env!("CARGO_BIN_EXE_unlade")).args(["pull", &registry.reference("acme/disk:v1"), "-o"]);
     run.arg(target).args(options).run().assert_code(0);
     let text = fs::read_to_string(&trace).expect("read what strace saw");
-    text.lines().filter(|line| line.contains(" = 0")).map(str::to_owned).collect()
+    whole(&text).into_iter().filter(|line| line.contains(" = 0")).collect()
+}
+
+/// Puts together the calls that another thread's came in between of, where they end.
+fn whole(trace: &str) -> Vec<String> {
+    let (mut begun, mut calls) = (HashMap::new(), Vec::new());
+    for line in trace.lines() {
+        let thread = line.split(' ').next().unwrap_or_default();
+        match (line.split_once(" <unfinished ...>"), line.split_once(" resumed>")) {
+            (Some((beginning, _)), _) => drop(begun.insert(thread, beginning)),
+            (None, Some((_, end))) => calls.push(format!("{}{end}", begun.remove(thread).unwrap_or_default())),
+            (None, None) => calls.push(line.to_owned()),
+        }
+    }
+    calls
+}
+
+#[test]
+fn calls_of_several_threads_are_put_together() {
+    let trace = "1  fsync(3</a> <unfinished ...>\n2  rename(\"x\", \"y\") = 0\n1  <... fsync resumed>) = 0\n";
+    assert_eq!(whole(trace), ["2  rename(\"x\", \"y\") = 0", "1  fsync(3</a>) = 0"]);
 }
 
 fn position(calls: &[String], call: &str, argument: &str) -> Option<usize> {
