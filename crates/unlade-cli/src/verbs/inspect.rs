@@ -14,6 +14,7 @@ use crate::table::Room;
 
 pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
+    output::open()?;
     let inspection = session.client().inspect(&reference, &selection(&options.choice)?).await?;
     if session.json() {
         output::serialised(&document::Document(&inspection)).await?;

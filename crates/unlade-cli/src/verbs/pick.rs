@@ -21,6 +21,7 @@ use crate::units;
 
 pub(super) async fn run(options: &options::Pick, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
+    output::open()?;
     let Explanation { steps, outcome, .. } = session.client().explain(&reference, &selection(&options.choice)?).await;
     let chosen = outcome.and_then(Chosen::new);
     if session.json() {
