@@ -75,8 +75,9 @@ pub(crate) enum Reader {
     There,
 }
 
-/// Writes a part of a list, of which a reader may want only so much.
+/// Writes a list or a part of one, of which a reader may want only so much.
 pub(crate) async fn offer(text: String) -> Result<Reader> {
+    open()?;
     match written(text.into()).await {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),

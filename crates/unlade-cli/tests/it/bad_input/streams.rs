@@ -13,7 +13,7 @@ fn large() -> Document {
 }
 
 /// Each verb that writes to stdout.
-fn verbs(document: &Document) -> [(&'static str, String); 9] {
+fn verbs(document: &Document) -> [(&'static str, String); 12] {
     let blob = format!("blob \"$HOST/acme/disk@{}\"", digest(document.payload()));
     [
         ("pull -o -", "pull \"$HOST/acme/disk:v1\" -o -".to_owned()),
@@ -25,6 +25,9 @@ fn verbs(document: &Document) -> [(&'static str, String); 9] {
         ("inspect --json", "inspect --json \"$HOST/acme/disk:v1\"".to_owned()),
         ("pick", "pick --explain \"$HOST/acme/disk:v1\"".to_owned()),
         ("pick --json", "pick --json \"$HOST/acme/disk:v1\"".to_owned()),
+        ("tags", "tags \"$HOST/acme/disk\"".to_owned()),
+        ("tags --json", "tags --json \"$HOST/acme/disk\"".to_owned()),
+        ("referrers --json", "referrers --json \"$HOST/acme/disk:v1\"".to_owned()),
     ]
 }
 
