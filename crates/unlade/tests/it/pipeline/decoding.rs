@@ -73,9 +73,10 @@ async fn a_decoder_is_never_told_that_a_broken_fetch_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_fails_behind_a_decoder_ends_the_fetch() {
-    // Farther behind than all buffers reach: the source comes to it only if the rest of the blob is still wanted.
-    let bytes = encode(&vec![7; 16 << 20]);
-    let source = Scripted::new(bytes, [Step::Fail(16_000_000, ErrorKind::Denied)]);
+    // Farther behind than all buffers reach when they are filled twice, the second time while the threads between
+    // have not been told yet: the source comes to it only if the rest of the blob is still wanted.
+    let bytes = encode(&vec![7; 32 << 20]);
+    let source = Scripted::new(bytes, [Step::Fail(30_000_000, ErrorKind::Denied)]);
     let (probe, witness) = Probe::failing(Faults { full_at: Some(100_000), ..Faults::default() });
     assert_eq!(kind(deliver(&source, probe.behind(Toy::default())).await), ErrorKind::NoSpace);
     assert!(matches!(witness.end(), End::Suspended(_)));
