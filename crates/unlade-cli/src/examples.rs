@@ -31,6 +31,7 @@ Examples:
   unlade pull ocidir://layouts/disk:v1 -o images/           a folder, under the title
   unlade pull ghcr.io/acme/netboot:1.4 -o netboot           several layers, into a folder
   unlade pull ghcr.io/acme/netboot:1.4 --dry-run            what would be pulled to where
+  unlade pull ghcr.io/acme/site:1.4 -o site                 a folder that oras pushed, unpacked
   unlade pull localhost:5000/disk:v1 -o - --quiet           to stdout, for a pipe
   unlade pull ghcr.io/acme/disk:1.4 -o ocidir://layouts/disk
   unlade pull registry.example/disk:v1 --pull-secret-file secret --ca-file ca.pem -o disk.img";

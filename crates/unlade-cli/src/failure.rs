@@ -325,6 +325,7 @@ fn advised_here(advice: &Advice) -> String {
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
         }
+        Advice::KeepArchive => "take the archive as it is with --no-unpack".to_owned(),
         Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
         Advice::NameFolder => "name a folder, or another one, with -o FOLDER".to_owned(),
         Advice::NameOutput => "name the file with -o FILE".to_owned(),

@@ -4,8 +4,19 @@ use std::fs;
 use std::path::Path;
 
 /// A tar being written, in POSIX's ustar form.
-#[derive(Debug, Clone, Default)]
-pub struct Tar(Vec<u8>);
+#[derive(Debug, Clone)]
+pub struct Tar {
+    bytes: Vec<u8>,
+    mode: u32,
+    modified: u64,
+    link: String,
+}
+
+impl Default for Tar {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), mode: 0o644, modified: 0, link: String::new() }
+    }
+}
 
 impl Tar {
     /// Begins a tar.
@@ -37,6 +48,22 @@ impl Tar {
         self.member(name, b'5', b"")
     }
 
+    /// Adds a link: a hard one (`1`) or a symbolic one (`2`).
+    #[must_use]
+    pub fn link(mut self, name: &str, letter: u8, target: &str) -> Self {
+        target.clone_into(&mut self.link);
+        let mut tar = self.member(name, letter, b"");
+        tar.link.clear();
+        tar
+    }
+
+    /// Sets the mode and the time of the members that follow.
+    #[must_use]
+    pub fn with(mut self, mode: u32, modified: u64) -> Self {
+        (self.mode, self.modified) = (mode, modified);
+        self
+    }
+
     /// Adds an extended header for the next member.
     #[must_use]
     pub fn records(self, records: &[(&str, &str)]) -> Self {
@@ -48,8 +75,8 @@ impl Tar {
     #[must_use]
     pub fn member(self, name: &str, letter: u8, content: &[u8]) -> Self {
         let mut tar = self.header(name, letter, content.len() as u64);
-        tar.0.extend_from_slice(content);
-        tar.0.resize(tar.0.len().next_multiple_of(512), 0);
+        tar.bytes.extend_from_slice(content);
+        tar.bytes.resize(tar.bytes.len().next_multiple_of(512), 0);
         tar
     }
 
@@ -58,33 +85,35 @@ impl Tar {
     pub fn header(mut self, name: &str, letter: u8, size: u64) -> Self {
         let mut block = [0; 512];
         block[..name.len()].copy_from_slice(name.as_bytes());
-        block[100..108].copy_from_slice(b"0000644\0");
+        block[100..108].copy_from_slice(format!("{:07o}\0", self.mode).as_bytes());
+        block[136..148].copy_from_slice(format!("{:011o}\0", self.modified).as_bytes());
+        block[157..157 + self.link.len()].copy_from_slice(self.link.as_bytes());
         block[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
         block[148..156].fill(b' ');
         block[156] = letter;
         block[257..265].copy_from_slice(b"ustar\x0000");
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        self.0.extend_from_slice(&block);
+        self.bytes.extend_from_slice(&block);
         self
     }
 
     /// Adds bytes as they are.
     #[must_use]
     pub fn raw(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         self
     }
 
     /// Gives what was written, without an end.
     pub fn unfinished(self) -> Vec<u8> {
-        self.0
+        self.bytes
     }
 
     /// Ends the tar and gives it.
     pub fn finish(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(&[0; 1024]);
-        self.0
+        self.bytes.extend_from_slice(&[0; 1024]);
+        self.bytes
     }
 }
 

@@ -6,7 +6,7 @@ mod several;
 
 use std::sync::Arc;
 
-pub use self::download::{ArtifactDownload, Pulled};
+pub use self::download::{ArtifactDownload, Pulled, Unpack};
 pub use self::plan::{Planned, Standing};
 use crate::client::{Client, Found};
 use crate::error::{Error, Result};

@@ -192,6 +192,8 @@ pub enum Advice {
     Decompress(String),
     /// Free room: this many bytes are needed beside the target.
     FreeSpace(u64),
+    /// Take the archive as it is.
+    KeepArchive,
     /// Give a login.
     LogIn,
     /// Make this folder first.

@@ -21,7 +21,8 @@ pub(crate) struct Pull {
     /// A file, a folder, ocidir://DIR[:TAG], or - for stdout [default: the publisher's titles, here]
     ///
     /// The one layer of an artifact becomes a file. Several become files in a folder, each under its
-    /// title; layers without a title are left out. A folder, or a path that ends in /, takes a single
+    /// title; layers without a title are left out. A folder that oras packed is unpacked, and is itself
+    /// what the path names if it is the one layer. A folder, or a path that ends in /, takes a single
     /// file under its title too. A file that is there is replaced only once the new one is verified.
     /// Bytes on stdout are verified at their end: trust them once the exit code is 0. ocidir://DIR
     /// adds to an OCI image layout, which is made if need be: the manifest or index with all that it
@@ -31,6 +32,9 @@ pub(crate) struct Pull {
     /// Say what would be pulled and what is there already, and write nothing
     #[arg(long, env = "UNLADE_DRY_RUN", value_parser = BoolishValueParser::new())]
     pub(crate) dry_run: bool,
+    /// Keep folders that are packed in an archive as that archive, a file
+    #[arg(long, env = "UNLADE_NO_UNPACK", value_parser = BoolishValueParser::new())]
+    pub(crate) no_unpack: bool,
     /// With -o -, keep the bytes in a temporary file until all of them are verified
     #[arg(long, env = "UNLADE_VERIFY_FIRST", value_parser = BoolishValueParser::new())]
     pub(crate) verify_first: bool,

@@ -41,7 +41,12 @@ impl Leftovers {
         let partials = std::mem::take(&mut *self.partials.lock().unwrap_or_else(PoisonError::into_inner));
         for partial in partials.iter().filter(|partial| partial.is_there()) {
             let path = partial.path.display().to_string();
-            self.display.notice(&match fs::remove_file(&partial.path) {
+            let removed = match fs::remove_file(&partial.path) {
+                // A folder that an archive is unpacked into.
+                Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(&partial.path),
+                outcome => outcome,
+            };
+            self.display.notice(&match removed {
                 Ok(()) => Event::PartialRemoved { path },
                 Err(error) => Event::Warning { text: format!("cannot remove the unfinished {path}: {error}") },
             });

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use unlade::artifact::{Artifact, ArtifactDownload, Planned, Pulled, Standing};
+use unlade::artifact::{Artifact, ArtifactDownload, Planned, Pulled, Standing, Unpack};
 use unlade::source::EndpointId;
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::text::sanitise;
@@ -35,7 +35,8 @@ pub(super) async fn run(options: &options::Pull, session: &Session) -> Result<()
     }
     let stdout = if to_stdout && !options.dry_run { Some(stdout(options, session)?) } else { None };
     let artifact = session.client().artifact(&reference, &selection(&options.choice)?).await?;
-    let download = artifact.download().options(files(options)).progress(session.display().counters());
+    let unpack = if options.no_unpack { Unpack::Nothing } else { Unpack::Folders };
+    let download = artifact.download().options(files(options)).unpack(unpack).progress(session.display().counters());
     if options.dry_run {
         return plan(options, session, &artifact, download, started).await;
     }

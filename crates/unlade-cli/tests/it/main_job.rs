@@ -13,3 +13,4 @@ mod requests;
 mod serving;
 mod stopping;
 mod streams;
+mod trees;

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::plan::{Form, Plan};
 use super::{Artifact, several};
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::descriptor::{Content, Descriptor};
-use crate::target::Target;
 use crate::target::file::{self, FileOptions, FileTarget, Place};
 use crate::target::folder::Probe;
+use crate::target::tree::TreeTarget;
+use crate::target::{Positioned, Target};
 use crate::transfer::{Delivery, Progress};
 
 /// The download of the layers of one artifact.
@@ -19,6 +20,18 @@ pub struct ArtifactDownload<'a> {
     pub(super) artifact: &'a Artifact,
     pub(super) options: FileOptions,
     pub(super) progress: Arc<Progress>,
+    pub(super) unpack: Unpack,
+}
+
+/// What becomes of layers that are folders in an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Unpack {
+    /// They are unpacked.
+    #[default]
+    Folders,
+    /// They stay the archives that they are.
+    Nothing,
 }
 
 /// A layer that became a file.
@@ -40,12 +53,18 @@ impl Pulled {
 
 impl<'a> ArtifactDownload<'a> {
     pub(super) fn new(artifact: &'a Artifact) -> Self {
-        Self { artifact, options: FileOptions::default(), progress: Arc::default() }
+        Self { artifact, options: FileOptions::default(), progress: Arc::default(), unpack: Unpack::default() }
     }
 
     /// Sets how files are written.
     pub fn options(mut self, options: FileOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets what becomes of folders in archives, where files are written.
+    pub fn unpack(mut self, unpack: Unpack) -> Self {
+        self.unpack = unpack;
         self
     }
 
@@ -55,7 +74,7 @@ impl<'a> ArtifactDownload<'a> {
         self
     }
 
-    /// Downloads into a file: `path` names it, or a folder in which it gets its title.
+    /// Downloads into a file, as it is: `path` names it, or a folder in which it gets its title.
     ///
     /// The file appears under its name only after size and digest matched; what was
     /// there before stays until then.
@@ -87,7 +106,8 @@ impl<'a> ArtifactDownload<'a> {
     /// Downloads all layers that have a title into a folder, which is made if need be, a few at a time.
     ///
     /// Each file is there as a whole or not at all, as with [`into_file`](Self::into_file). What two layers with the
-    /// same content need is fetched once.
+    /// same content need is fetched once. A layer that is an archive of a folder becomes that folder, unless
+    /// [`unpack`](Self::unpack) says otherwise: see [`TreeTarget`](crate::target::tree::TreeTarget).
     ///
     /// # Errors
     ///
@@ -96,19 +116,20 @@ impl<'a> ArtifactDownload<'a> {
     /// folder. After it: the error of the first layer that failed, once the others are done; what became of each is in
     /// [`Context::files`](crate::error::Context::files).
     pub async fn into_folder(self, path: impl AsRef<Path>) -> Result<Vec<Pulled>> {
-        let plan = self.artifact.plan_folder(path.as_ref(), Probe::Write)?;
+        let plan = self.arrange_folder(path.as_ref(), Probe::Write)?;
         self.carry_out(plan).await
     }
 
     /// Downloads to where the command `unlade pull` does: a single layer as [`into_file`](Self::into_file) or
     /// [`into_titled_file`](Self::into_titled_file), several as [`into_folder`](Self::into_folder) or, without a path,
-    /// into the current folder. There nothing is replaced unless the options say so.
+    /// into the current folder. There nothing is replaced unless the options say so. The path names the folder that a
+    /// single layer becomes, if it is an archive of one.
     ///
     /// # Errors
     ///
     /// As those. [`Exists`](crate::ErrorKind::Exists), without a path, before the first byte of any layer.
     pub async fn into_path(self, path: Option<&Path>) -> Result<Vec<Pulled>> {
-        let plan = self.artifact.plan(path, Probe::Write)?;
+        let plan = self.arrange(path, Probe::Write)?;
         self.carry_out(plan).await
     }
 
@@ -138,8 +159,13 @@ impl<'a> ArtifactDownload<'a> {
             return several::pull(&self, &folder, &files).await;
         }
         let file = files.pop().expect("a plan without a folder has one file");
-        let delivery = self.into_place(file.place).await?;
-        Ok(vec![Pulled { layer: file.layer.clone(), delivery }])
+        let layer = file.layer.clone();
+        let target: Box<dyn Positioned> = match file.form {
+            Form::File => Box::new(FileTarget::new(file.place, self.options.clone())),
+            Form::Tree(archive) => Box::new(TreeTarget::new(archive, file.place, self.options.clone())),
+        };
+        let delivery = self.into_target(Target::Positioned(target)).await?;
+        Ok(vec![Pulled { layer, delivery }])
     }
 }
 

@@ -2,14 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Artifact, ArtifactDownload};
+use super::{Artifact, ArtifactDownload, Unpack};
 use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::target::file::{self, FileTarget, Place};
 use crate::target::folder::{Folder, Probe, Slot};
+use crate::target::tree::{self, Archive};
 use crate::transfer::Delivery;
 use crate::transfer::survey::survey;
+
+/// The annotation by which oras says that a layer is a folder, in an archive: its value is then `true`.
+const UNPACK: &str = "io.deis.oras.content.unpack";
+
+/// The annotation by which oras says the digest of what the archive is packed from: that of the tar.
+const UNPACKED_DIGEST: &str = "io.deis.oras.content.digest";
 
 /// A file that a download would make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +54,14 @@ pub(super) struct Plan<'a> {
 pub(super) struct Assignment<'a> {
     pub(super) layer: &'a Descriptor,
     pub(super) place: Place,
+    pub(super) form: Form,
+}
+
+/// What a layer becomes.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    File,
+    Tree(Archive),
 }
 
 impl Assignment<'_> {
@@ -60,35 +75,70 @@ impl Assignment<'_> {
     }
 }
 
-impl Artifact {
+impl<'a> ArtifactDownload<'a> {
     /// Gives each layer its place: what the user named, or the titles in the current folder.
-    pub(super) fn plan(&self, output: Option<&Path>, probe: Probe) -> Result<Plan<'_>> {
-        let layers = self.layers()?;
+    pub(super) fn arrange(&self, output: Option<&Path>, probe: Probe) -> Result<Plan<'a>> {
+        let layers = self.artifact.layers()?;
         let plan = match layers.taken.as_slice() {
-            [layer] => match output {
-                Some(path) => file::resolve(path, layer.title()),
-                None => file::resolve_titled(layer.title()),
-            }
-            .map(|place| Plan { folder: None, files: vec![Assignment { layer, place }] }),
+            [layer] => self.alone(layer, output),
             several => {
                 let folder = output.map_or_else(|| Ok(Folder::current()), Folder::resolve);
-                folder.and_then(|folder| within(folder, several, probe))
+                folder.and_then(|folder| self.within(folder, several, probe))
             }
         };
-        let plan = plan.map_err(|error| self.named(error))?;
-        self.mention(layers.untitled);
-        Ok(plan)
+        self.arranged(plan, layers.untitled)
     }
 
     /// Gives each layer its place in a folder, also if it is the only one.
-    pub(super) fn plan_folder(&self, folder: &Path, probe: Probe) -> Result<Plan<'_>> {
-        let layers = self.layers()?;
-        let plan = Folder::resolve(folder).and_then(|folder| within(folder, &layers.taken, probe));
-        let plan = plan.map_err(|error| self.named(error))?;
-        self.mention(layers.untitled);
+    pub(super) fn arrange_folder(&self, folder: &Path, probe: Probe) -> Result<Plan<'a>> {
+        let layers = self.artifact.layers()?;
+        let plan = Folder::resolve(folder).and_then(|folder| self.within(folder, &layers.taken, probe));
+        self.arranged(plan, layers.untitled)
+    }
+
+    fn arranged(&self, plan: Result<Plan<'a>>, untitled: usize) -> Result<Plan<'a>> {
+        let plan = plan.map_err(|error| self.artifact.named(error))?;
+        self.artifact.mention(untitled);
         Ok(plan)
     }
 
+    fn alone(&self, layer: &'a Descriptor, output: Option<&Path>) -> Result<Plan<'a>> {
+        let form = self.form(layer)?;
+        let place = match (&form, output) {
+            (Form::Tree(_), output) => tree::resolve_tree(output, layer.title()),
+            (Form::File, Some(path)) => file::resolve(path, layer.title()),
+            (Form::File, None) => file::resolve_titled(layer.title()),
+        };
+        Ok(Plan { folder: None, files: vec![Assignment { layer, place: place?, form }] })
+    }
+
+    fn within(&self, folder: Folder, layers: &[&'a Descriptor], probe: Probe) -> Result<Plan<'a>> {
+        let mut named = Vec::with_capacity(layers.len());
+        for layer in layers {
+            named.push((file::title(layer.title())?, Content::from(*layer)));
+        }
+        let slots = folder.arrange(&named, probe)?;
+        let mut files = Vec::with_capacity(layers.len());
+        for (layer, slot) in layers.iter().zip(slots) {
+            if let Slot::File(place) = slot {
+                files.push(Assignment { layer, place, form: self.form(layer)? });
+            }
+        }
+        Ok(Plan { folder: Some(folder), files })
+    }
+
+    /// Says what a layer becomes. One without a title has no folder that its members could lie in.
+    fn form(&self, layer: &Descriptor) -> Result<Form> {
+        match (self.unpack, layer.annotation(UNPACK), layer.title()) {
+            (Unpack::Folders, Some("true"), Some(title)) => {
+                Archive::new(title, layer.annotation(UNPACKED_DIGEST)).map(Form::Tree)
+            }
+            _ => Ok(Form::File),
+        }
+    }
+}
+
+impl Artifact {
     /// Says that layers are left out.
     fn mention(&self, untitled: usize) {
         let text = match untitled {
@@ -107,7 +157,7 @@ impl ArtifactDownload<'_> {
     ///
     /// Those that `into_path` has before its first byte.
     pub async fn plan(&self, output: Option<&Path>) -> Result<Vec<Planned>> {
-        let plan = self.artifact.plan(output, Probe::Look)?;
+        let plan = self.arrange(output, Probe::Look)?;
         let found = self.survey(&plan.files).await?;
         let planned = plan.files.into_iter().zip(found).map(|(file, found)| Planned {
             layer: file.layer.clone(),
@@ -126,21 +176,13 @@ impl ArtifactDownload<'_> {
             let target = FileTarget::new(file.place.clone(), self.options.clone());
             (target, client.job(file.content(), cancel.clone()), self.progress.child())
         };
-        let found = survey(files.iter().map(target).collect()).await;
-        found.map_err(|error: Error| self.artifact.named(error))
+        // What is in an archive shows only once it is here.
+        let plain = files.iter().filter(|file| matches!(file.form, Form::File));
+        let found = survey(plain.map(target).collect()).await;
+        let mut found = found.map_err(|error: Error| self.artifact.named(error))?.into_iter();
+        Ok(files
+            .iter()
+            .map(|file| if matches!(file.form, Form::File) { found.next().flatten() } else { None })
+            .collect())
     }
-}
-
-fn within<'a>(folder: Folder, layers: &[&'a Descriptor], probe: Probe) -> Result<Plan<'a>> {
-    let mut named = Vec::with_capacity(layers.len());
-    for layer in layers {
-        named.push((file::title(layer.title())?, Content::from(*layer)));
-    }
-    let slots = folder.arrange(&named, probe)?;
-    let assigned = |(layer, slot): (&&'a Descriptor, Slot)| match slot {
-        Slot::File(place) => Some(Assignment { layer, place }),
-        Slot::Repeats(_) => None,
-    };
-    let files = layers.iter().zip(slots).filter_map(assigned).collect();
-    Ok(Plan { folder: Some(folder), files })
 }

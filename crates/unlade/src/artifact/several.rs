@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::ArtifactDownload;
 use super::download::{Pulled, incomplete};
-use super::plan::Assignment;
+use super::plan::{Assignment, Form};
 use crate::error::{Error, ErrorKind, FileFate, FileReport, Result};
 use crate::spec::digest::Digest;
 use crate::target::file::Replace;
 use crate::target::folder::{Folder, Root};
-use crate::target::{Room, Status, Target};
+use crate::target::{Positioned, Room, Status, Target};
 use crate::transfer::copy::copy;
 use crate::transfer::several::{self, Onward, Patience, onward};
 use crate::transfer::{Buffers, Delivery};
@@ -64,10 +64,12 @@ pub(super) async fn pull(
 /// Puts files with the same content together, and those with the smallest first: most are done when one that is large
 /// fails.
 fn groups(files: &[Assignment<'_>], numbers: Vec<usize>) -> Vec<Vec<usize>> {
-    let mut of_content: BTreeMap<(u64, &Digest), Vec<usize>> = BTreeMap::new();
+    let mut of_content: BTreeMap<(u64, &Digest, Option<usize>), Vec<usize>> = BTreeMap::new();
     for number in numbers {
-        let layer = files[number].layer;
-        of_content.entry((layer.size, &layer.digest)).or_default().push(number);
+        let Assignment { layer, form, .. } = &files[number];
+        // What came out of an archive cannot be copied as one.
+        let alone = matches!(form, Form::Tree(_)).then_some(number);
+        of_content.entry((layer.size, &layer.digest, alone)).or_default().push(number);
     }
     of_content.into_values().collect()
 }
@@ -112,17 +114,21 @@ impl Work<'_> {
     }
 
     async fn fetch(&self, file: &Assignment<'_>) -> Result<Delivery> {
-        let ArtifactDownload { artifact, options, progress } = self.download;
+        let ArtifactDownload { artifact, options, progress, .. } = self.download;
         let mut download = artifact.client.download(Arc::clone(&artifact.source), file.content(), progress.child());
         download.buffers = self.buffers.clone();
-        let target = self.root.file(file.place.clone(), options.clone());
-        let delivery = download.into_target(Target::Positioned(Box::new(target))).await;
+        let (place, options) = (file.place.clone(), options.clone());
+        let target: Box<dyn Positioned> = match &file.form {
+            Form::File => Box::new(self.root.file(place, options)),
+            Form::Tree(archive) => Box::new(self.root.tree(archive.clone(), place, options)),
+        };
+        let delivery = download.into_target(Target::Positioned(target)).await;
         delivery.map_err(|error| artifact.named(incomplete(error)))
     }
 
     /// Makes a file from one that is finished, and not trusted for that.
     async fn copy(&self, from: &Assignment<'_>, file: &Assignment<'_>) -> Result<Delivery> {
-        let ArtifactDownload { artifact, options, progress } = self.download;
+        let ArtifactDownload { artifact, options, progress, .. } = self.download;
         let cancel = artifact.client.cancel().child();
         let _leash = cancel.leash();
         let job = artifact.client.job(file.content(), cancel);

@@ -3,7 +3,6 @@
 //! Its headers are read once, when it is opened; what they name is read where it is. See
 //! `docs/decisions/layouts-in-tars.md`.
 
-mod header;
 mod role;
 mod scan;
 

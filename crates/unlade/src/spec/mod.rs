@@ -18,4 +18,5 @@ pub mod platform;
 pub mod reference;
 pub mod safe_url;
 pub mod tag_list;
+pub(crate) mod tar;
 pub mod text;

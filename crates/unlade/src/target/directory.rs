@@ -132,11 +132,11 @@ impl Directory {
     /// Enters a folder, which is made if it is missing; it may not be a link.
     pub(super) fn enter(mut self, folder: &str, durability: Durability) -> Result<Self> {
         let path = self.path.join(folder);
-        let mut opened = self.open_inner(folder)?;
+        let mut opened = self.open_inner(OsStr::new(folder))?;
         if opened.is_none() {
             self.make(folder, durability)
                 .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error))?;
-            opened = self.open_inner(folder)?;
+            opened = self.open_inner(OsStr::new(folder))?;
         }
         let gone = || Error::io(format!("cannot enter the folder {}", path.display()), Errno::NOENT.into());
         let descriptor = opened.ok_or_else(gone)?;
@@ -146,18 +146,23 @@ impl Directory {
 
     /// Enters a folder that is there; it may not be a link.
     pub(super) fn step(&self, folder: &str) -> Result<Option<Self>> {
+        self.step_into(OsStr::new(folder))
+    }
+
+    /// Enters a folder by any name that it may have; it may not be a link.
+    pub(super) fn step_into(&self, folder: &OsStr) -> Result<Option<Self>> {
         let opened = self.open_inner(folder)?;
         let path = self.path.join(folder);
         Ok(opened.map(|descriptor| Self { descriptor, path, made: Made::default(), anchor: None }))
     }
 
-    fn open_inner(&self, folder: &str) -> Result<Option<OwnedFd>> {
+    fn open_inner(&self, folder: &OsStr) -> Result<Option<OwnedFd>> {
         let error = match openat(self, folder, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(descriptor) => return Ok(Some(descriptor)),
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => error,
         };
-        let kind = match self.look(OsStr::new(folder)) {
+        let kind = match self.look(folder) {
             Ok(Some(found)) => FileType::from_raw_mode(found.st_mode),
             _ => FileType::Directory,
         };

@@ -21,6 +21,7 @@ mod root;
 pub mod spool;
 mod stage;
 mod title;
+pub mod tree;
 pub mod writer;
 
 pub(crate) use lock::lock_file;

@@ -207,7 +207,7 @@ fn beginning(name: &[u8], room: usize) -> &[u8] {
     &name[..end]
 }
 
-fn name_limit(directory: &Directory) -> usize {
+pub(super) fn name_limit(directory: &Directory) -> usize {
     // Some file systems count characters, or say nothing: no name is longer than Linux takes.
     let told = fstatvfs(directory).ok().and_then(|system| usize::try_from(system.f_namemax).ok());
     told.unwrap_or(MAX_NAME).clamp(MIN_NAME, MAX_NAME)

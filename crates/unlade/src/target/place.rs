@@ -107,6 +107,58 @@ pub fn resolve(output: &Path, title: Option<&str>) -> Result<Place> {
     }
 }
 
+/// Decides which folder an archive becomes: the one that the user named, which is made if need be, or its title in the
+/// current folder, in which nothing is replaced.
+///
+/// # Errors
+///
+/// [`InvalidInput`](ErrorKind::InvalidInput) for what is no folder, [`Malformed`](ErrorKind::Malformed) for a title that
+/// could leave its folder, [`Io`](ErrorKind::Io) for a link that leads nowhere.
+pub fn resolve_tree(output: Option<&Path>, title: Option<&str>) -> Result<Place> {
+    let Some(output) = output else { return resolve_titled(title) };
+    refuse_stream(output)?;
+    let real = match stat(output) {
+        Ok(found) => match FileType::from_raw_mode(found.st_mode) {
+            FileType::Directory => own_name(output)?,
+            FileType::RegularFile => {
+                let message = format!("{} is a file, and the layer is a folder", output.display());
+                return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::NameFolder));
+            }
+            other => return Err(no_file(output, other)),
+        },
+        Err(Errno::NOENT) => {
+            refuse_dangling(output)?;
+            refuse_among_devices(output)?;
+            output.to_owned()
+        }
+        Err(error) => return Err(Error::io(format!("cannot look at {}", output.display()), error.into())),
+    };
+    let (Some(base), Some(name)) = (real.parent(), real.file_name()) else {
+        let message = format!("the path \"{}\" names no folder that can be filled", output.display());
+        return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::NameFolder));
+    };
+    Ok(Place {
+        base: base.to_owned(),
+        missing: Missing::Make,
+        folders: Vec::new(),
+        name: name.to_owned(),
+        path: output.to_owned(),
+        replace: Replace::Always,
+    })
+}
+
+/// Returns the path of a folder by a name of its own: not a link's, and not `.`.
+fn own_name(folder: &Path) -> Result<PathBuf> {
+    if let (Some(base), Some(name)) = (folder.parent(), folder.file_name()) {
+        // Without the slash at its end, which would follow a link.
+        let named = base.join(name);
+        if !is_link(&named) {
+            return Ok(named);
+        }
+    }
+    folder.canonicalize().map_err(|error| Error::io(format!("cannot look at {}", folder.display()), error))
+}
+
 /// Decides which file a layer becomes where the user named nothing: its title is the name in the current folder, and
 /// replaces nothing.
 ///

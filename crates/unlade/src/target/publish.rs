@@ -180,7 +180,8 @@ fn change_mode(partial: &Partial, mode: Mode) -> rustix::io::Result<()> {
     }
 }
 
-fn umask() -> u32 {
+/// Returns the bits that are taken away from the mode of what is made.
+pub(super) fn umask() -> u32 {
     // Asking by umask(2) would set it, for all threads, for a moment.
     let told = std::fs::read_to_string("/proc/self/status").ok();
     told.as_deref().and_then(parse_umask).unwrap_or(USUAL_UMASK)

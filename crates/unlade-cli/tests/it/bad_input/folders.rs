@@ -5,8 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use unlade_testkit::LyingRegistry;
+use unlade_testkit::archive::Tar;
 use unlade_testkit::content::{bytes, digest};
-use unlade_testkit::document::Image;
+use unlade_testkit::document::{Image, TITLE};
 use unlade_testkit::process::{Run, files};
 use unlade_testkit::{Fault, Matcher, Which};
 
@@ -281,4 +282,22 @@ fn a_file_needs_no_verifying_first() {
         "error: --verify-first is for -o -: a file is always verified before it has its name\n",
     );
     assert!(registry.requests().is_empty());
+}
+
+#[test]
+fn a_disk_that_fills_up_while_a_folder_is_unpacked_holds_nothing_of_it() {
+    let tar = Tar::new().file("tree/large", &bytes(1, 900_000)).finish();
+    let layer = Image::new().layer("application/x-tar", tar).annotate_layer(TITLE, "tree");
+    let registry = registry_of(&layer.annotate_layer("io.deis.oras.content.unpack", "true").build());
+    let Some(namespace) = namespace() else { return };
+    let folder = folder();
+    let script = "mount -t tmpfs -o size=1500k tmpfs $OUT || exit 98; $UNLADE pull $REF -o $OUT/out $0; code=$?; \
+                  [ -z \"$(ls -A $OUT)\" ] || exit 99; exit $code";
+    let run = shell(&format!("exec {namespace} sh -c '{script}' \"$0\""))
+        .env("REF", registry.reference("acme/disk:v1"))
+        .env("OUT", folder.path());
+    let outcome = run.arg("--json").run();
+    outcome.assert_code(7);
+    let error = fair_error(&outcome);
+    assert_eq!(error["kind"], "NoSpace", "{error}");
 }

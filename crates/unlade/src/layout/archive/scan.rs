@@ -6,10 +6,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
-use super::header::{BLOCK, Header, Kind, Records};
 use super::role::{self, Role};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::digest::Digest;
+use crate::spec::tar::{BLOCK, Header, Kind, Records};
 use crate::spec::text::sanitise;
 
 /// How many headers are read: each blob costs some hundred bytes of memory.
@@ -82,7 +82,7 @@ impl Scan<'_> {
                 Kind::Records => extensions.records = Some(self.records(&header)?),
                 Kind::GlobalRecords => {
                     let records = self.records(&header)?;
-                    if records != Records::default() {
+                    if records.path.is_some() || records.size.is_some() || records.sparse {
                         // Some readers obey them, others do not.
                         return Err(self.unusable("a global extended header names or measures members"));
                     }

@@ -4,20 +4,26 @@
 //! <https://www.gnu.org/software/tar/manual/html_node/Standard.html>
 
 /// The size of a header, and what the content of each member is padded to, in bytes.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// One header as it stands, before what extension headers say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: Kind,
-    pub(super) name: Vec<u8>,
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) name: Vec<u8>,
     /// How many bytes of content follow.
-    pub(super) size: u64,
+    pub(crate) size: u64,
+    /// The target of a link; empty for everything else.
+    pub(crate) link: Vec<u8>,
+    /// The bits of the mode.
+    pub(crate) mode: u32,
+    /// When it was last changed, in seconds; 0 where that is not said.
+    pub(crate) modified: i64,
 }
 
 /// What a header stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     Folder,
     /// Records for all members that follow.
@@ -34,16 +40,20 @@ pub(super) enum Kind {
 
 /// What pax records say that matters here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Records {
-    pub(super) path: Option<Vec<u8>>,
-    pub(super) size: Option<u64>,
+pub(crate) struct Records {
+    pub(crate) path: Option<Vec<u8>>,
+    pub(crate) size: Option<u64>,
+    /// The target of a link.
+    pub(crate) link: Option<Vec<u8>>,
+    /// When it was last changed: seconds, and billionths of one.
+    pub(crate) modified: Option<(i64, u32)>,
     /// The member is sparse: its content is a map and pieces. Then `path` is the name of what they make.
-    pub(super) sparse: bool,
+    pub(crate) sparse: bool,
 }
 
 /// Why a block is no header, or a content no records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("the checksum of a header is wrong")]
     Checksum,
     #[error("a member that has no content says that it has some")]
@@ -56,7 +66,7 @@ pub(super) enum Fault {
 
 impl Kind {
     /// Says what it is, as the end of a sentence.
-    pub(super) fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::File => "a regular file",
             Self::Folder => "a folder",
@@ -91,7 +101,7 @@ impl Kind {
 
 impl Header {
     /// Reads a block; one of zeros, which ends an archive, is `None`.
-    pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Option<Self>, Fault> {
+    pub(crate) fn parse(block: &[u8; BLOCK]) -> Result<Option<Self>, Fault> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
@@ -107,13 +117,16 @@ impl Header {
             // Some readers skip the content, others do not: they would see different members from here on.
             return Err(Fault::Content);
         }
-        Ok(Some(Self { kind, name, size }))
+        // Neither decides what a member is: one that cannot be read is left out.
+        let mode = number(&block[100..108]).ok().and_then(|mode| u32::try_from(mode).ok()).unwrap_or(0);
+        let modified = number(&block[136..148]).ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0);
+        Ok(Some(Self { kind, name, size, link: text(&block[157..257]).to_vec(), mode, modified }))
     }
 }
 
 impl Records {
     /// Reads records of the form `LENGTH KEY=VALUE\n`; of a key that stands there twice, the last one counts.
-    pub(super) fn parse(mut text: &[u8]) -> Result<Self, Fault> {
+    pub(crate) fn parse(mut text: &[u8]) -> Result<Self, Fault> {
         let mut found = Self::default();
         let mut sparse_name = None;
         while !text.is_empty() {
@@ -123,6 +136,8 @@ impl Records {
             match key {
                 // An empty value takes back what a record before said.
                 b"path" => found.path = Some(value.to_vec()).filter(|path| !path.is_empty()),
+                b"linkpath" => found.link = Some(value.to_vec()).filter(|link| !link.is_empty()),
+                b"mtime" => found.modified = moment(value),
                 b"size" if value.is_empty() => found.size = None,
                 b"size" => found.size = Some(digits(value, 10).ok_or(Fault::Number)?),
                 b"GNU.sparse.name" => sparse_name = Some(value.to_vec()),
@@ -136,6 +151,20 @@ impl Records {
             found.path = sparse_name;
         }
         Ok(found)
+    }
+}
+
+/// Reads a time in seconds, with a fraction; `None` for one that no clock shows.
+fn moment(text: &[u8]) -> Option<(i64, u32)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let seconds: i64 = whole.parse().ok()?;
+    let billionths = format!("{fraction:0<9.9}");
+    let billionths: u32 =
+        if billionths.bytes().all(|byte| byte.is_ascii_digit()) { billionths.parse().ok()? } else { 0 };
+    match (whole.starts_with('-'), billionths) {
+        (true, 1..) => Some((seconds.checked_sub(1)?, 1_000_000_000 - billionths)),
+        _ => Some((seconds, billionths)),
     }
 }
 
@@ -211,7 +240,7 @@ mod tests {
     }
 
     fn header(name: &str, size: u64, kind: Kind) -> Header {
-        Header { kind, name: name.as_bytes().to_vec(), size }
+        Header { kind, name: name.as_bytes().to_vec(), size, link: Vec::new(), mode: 0, modified: 0 }
     }
 
     #[test]
@@ -264,15 +293,46 @@ mod tests {
     }
 
     #[test]
+    fn what_else_is_known_of_a_member_is_read_too() {
+        let found = Header::parse(&block(|block| {
+            block[100..108].copy_from_slice(b"0000755\0");
+            block[124..136].fill(0);
+            block[136..148].copy_from_slice(b"14525252525\0");
+            block[156] = b'2';
+            block[157..165].copy_from_slice(b"../other");
+        }));
+        let Ok(Some(found)) = found else { panic!("{found:?}") };
+        assert_eq!((found.link.as_slice(), found.mode, found.modified), (&b"../other"[..], 0o755, 0o14_525_252_525));
+        assert_eq!(found.kind, Kind::Other(b'2'));
+        let records = Records::parse(b"17 linkpath=long\n18 mtime=12.5\nx=1\n");
+        assert_eq!(records, Err(Fault::Records));
+        let records = Records::parse(b"17 linkpath=long\n14 mtime=12.5\n").unwrap();
+        assert_eq!((records.link, records.modified), (Some(b"long".to_vec()), Some((12, 500_000_000))));
+        for (text, expected) in [
+            (&b"7"[..], Some((7, 0))),
+            (b"7.000000001", Some((7, 1))),
+            (b"7.0000000019", Some((7, 1))),
+            (b"-7.25", Some((-8, 750_000_000))),
+            (b"-7", Some((-7, 0))),
+            (b"7.x", Some((7, 0))),
+            (b"x", None),
+            (b"", None),
+            (b"99999999999999999999", None),
+        ] {
+            assert_eq!(moment(text), expected, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
     fn records_are_read_by_their_length() {
         let read = |text: &[u8]| Records::parse(text);
         let found = read(b"12 path=a/b\n13 x=1\nsize=\n12 size=123\n").unwrap();
-        assert_eq!(found, Records { path: Some(b"a/b".to_vec()), size: Some(123), sparse: false });
+        assert_eq!(found, Records { path: Some(b"a/b".to_vec()), size: Some(123), ..Records::default() });
         assert_eq!(read(b"9 path=a\n9 path=b\n").unwrap().path, Some(b"b".to_vec()));
         assert_eq!(read(b"9 path=a\n8 path=\n").unwrap().path, None);
         assert_eq!(read(b"").unwrap(), Records::default());
         let sparse = read(b"22 GNU.sparse.major=1\n21 GNU.sparse.name=b\n9 path=a\n").unwrap();
-        assert_eq!(sparse, Records { path: Some(b"b".to_vec()), size: None, sparse: true });
+        assert_eq!(sparse, Records { path: Some(b"b".to_vec()), sparse: true, ..Records::default() });
         for bad in [
             &b"x"[..],
             b"9 path=a",
