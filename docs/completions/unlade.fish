@@ -106,6 +106,7 @@ bar\t'A bar'
 json\t'One JSON object a line, and nothing else'
 none\t'No bar; notes are still made, unless --quiet is given'"
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l dry-run -d 'Say what would be pulled and what is there already, and write nothing'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-unpack -d 'Keep folders that are packed in an archive as that archive, a file'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l verify-first -d 'With -o -, keep the bytes in a temporary file until all of them are verified'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l overwrite -d 'Without -o, replace files that are there and differ'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-sync -d 'Do not wait until the file would survive a power cut'

@@ -11,7 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::json;
-use unlade_testkit::content::{bytes, digest};
+use unlade_testkit::archive::Tar;
+use unlade_testkit::content::{bytes, digest, gzip_stored};
 use unlade_testkit::document::{Document, Image, Index};
 use unlade_testkit::process::Run;
 use unlade_testkit::real::{DockerRegistry, Missing, htpasswd, http_push};
@@ -41,6 +42,12 @@ fn public() -> Vec<(&'static str, &'static str, Document)> {
         .layer("application/x-initrd", "initrd")
         .annotate_layer("org.opencontainers.image.title", "initrd.img")
         .build();
+    let tar = Tar::new().folder("site").file("site/index.html", b"<p>cargo</p>").finish();
+    let site = Image::new()
+        .layer("application/vnd.oci.image.layer.v1.tar+gzip", gzip_stored(&tar))
+        .annotate_layer("org.opencontainers.image.title", "site")
+        .annotate_layer("io.deis.oras.content.unpack", "true")
+        .build();
     let parts = Image::new()
         .artifact_type("application/spdx+json")
         .layer("application/spdx+json", "{}")
@@ -53,6 +60,7 @@ fn public() -> Vec<(&'static str, &'static str, Document)> {
         ("acme/disk", "1.4", disk),
         ("acme/machine", "5.3", machine.build()),
         ("acme/netboot", "1.4", netboot),
+        ("acme/site", "1.4", site),
         ("library/alpine", "3.20", alpine),
         // As publishers keep it where a registry has no list of referrers.
         ("acme/disk", "", Index::new().entry(parts).build()),
