@@ -197,11 +197,13 @@ fn pull_again(registry: &LyingRegistry, run: &Run) -> unlade_testkit::process::O
     crate::common::shell(script).env("THERE", run.home()).env("REF", registry.reference("acme/disk:v1")).run()
 }
 
+/// What is in the way, and how it comes there.
+type Setup<'a> = (&'a str, &'a dyn Fn(&Path));
+
 #[test]
 fn what_is_in_the_way_of_a_folder_is_named_and_nothing_is_published() {
     let registry = registry_of(&packed(&tree().finish()).build());
     let outside = folder();
-    type Setup<'a> = (&'a str, &'a dyn Fn(&Path));
     let setups: [Setup<'_>; 4] = [
         ("out/etc, which is a regular file, by a folder", &|out| fs::write(out.join("etc"), "mine").unwrap()),
         ("out/etc, which is a symbolic link, by a folder", &|out| symlink(outside.path(), out.join("etc")).unwrap()),
