@@ -187,7 +187,7 @@ mod tests {
     fn every_example_is_a_command_line() {
         for (verb, text, count) in [
             ("", UNLADE, 3),
-            ("pull", PULL, 8),
+            ("pull", PULL, 9),
             ("pick", PICK, 3),
             ("inspect", INSPECT, 3),
             ("manifest", MANIFEST, 3),
