@@ -26,7 +26,7 @@ use tempfile::TempDir;
 pub use distribution::DistributionV3;
 pub use docker_registry::{DockerRegistry, htpasswd};
 pub use files::{RealFiles, real_files};
-pub use missing::{Missing, Supply, or_not_run};
+pub use missing::{Missing, Supply, not_run, or_not_run};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;
 pub use peers::{Peer, Peers, Place};

@@ -59,8 +59,16 @@ pub fn or_not_run<T>(component: Result<T, Missing>) -> Option<T> {
         Err(missing) => missing,
     };
     assert_eq!(missing.supply, Supply::Go, "{missing}; ./test installs it");
+    not_run(&missing.to_string());
+    None
+}
+
+/// Says that the test on this thread does not run, for want of what nobody can install: a feature of the kernel.
+///
+/// It is said where [`or_not_run`] says it, and is no failure anywhere.
+pub fn not_run(why: &str) {
     let thread = thread::current();
-    let line = format!("not run: {}: {missing}\n", thread.name().unwrap_or("a test without a name"));
+    let line = format!("not run: {}: {why}\n", thread.name().unwrap_or("a test without a name"));
     // The macros write to the harness; this handle is stderr itself.
     io::stderr().write_all(line.as_bytes()).expect("write to stderr");
     if let Some(path) = std::env::var_os("UNLADE_NOT_RUN") {
@@ -68,7 +76,6 @@ pub fn or_not_run<T>(component: Result<T, Missing>) -> Option<T> {
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         written.expect("write to the file that UNLADE_NOT_RUN names");
     }
-    None
 }
 
 /// Finds a program of a Debian package.
