@@ -28,7 +28,7 @@ use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest};
 use crate::spec::reference::{Place, Reference, Selector};
 use crate::target::Job;
-use crate::transfer::{Buffers, Download, Progress};
+use crate::transfer::{Buffers, Crew, Download, Progress};
 use crate::transport::{Pool, RootLoader, Transport};
 
 /// An index in an index in an index: real ones nest two deep, and a chain without end is an attack.
@@ -132,6 +132,7 @@ impl Client {
             observer: Arc::clone(&self.observer),
             progress,
             buffers: Buffers::default(),
+            crew: Crew::default(),
         }
     }
 

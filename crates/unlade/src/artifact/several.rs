@@ -14,7 +14,7 @@ use crate::target::folder::{Folder, Root};
 use crate::target::{Positioned, Room, Status, Target};
 use crate::transfer::copy::copy;
 use crate::transfer::several::{self, Onward, Patience, onward};
-use crate::transfer::{Buffers, Delivery};
+use crate::transfer::{Buffers, Crew, Delivery};
 
 /// What became of a file: `None` if it was not tried.
 type Outcome = Option<Result<Delivery>>;
@@ -25,6 +25,7 @@ struct Work<'a> {
     files: &'a [Assignment<'a>],
     root: Arc<Root>,
     buffers: Buffers,
+    crew: Crew,
 }
 
 /// Pulls files into a folder, in which each has its place.
@@ -43,7 +44,8 @@ pub(super) async fn pull(
     let missing: Vec<usize> = (0..files.len()).filter(|number| outcomes[*number].is_none()).collect();
     if !missing.is_empty() {
         let root = folder.open(download.options.durability).map_err(|error| download.artifact.named(error))?;
-        let work = Work { download, files, root: Arc::clone(&root), buffers: Buffers::default() };
+        let work =
+            Work { download, files, root: Arc::clone(&root), buffers: Buffers::default(), crew: Crew::default() };
         let groups = groups(files, missing);
         let mut patience = Patience::default();
         let judge = |done: &Vec<Result<Delivery>>| patience.note(kinds(done));
@@ -117,6 +119,7 @@ impl Work<'_> {
         let ArtifactDownload { artifact, options, progress, .. } = self.download;
         let mut download = artifact.client.download(Arc::clone(&artifact.source), file.content(), progress.child());
         download.buffers = self.buffers.clone();
+        download.crew = self.crew.clone();
         let (place, options) = (file.place.clone(), options.clone());
         let target: Box<dyn Positioned> = match &file.form {
             Form::File => Box::new(self.root.file(place, options)),

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::file::Durability;
 use super::made::Made;
 use super::place::{Missing, Place};
+use super::publish::umask;
 use super::root::Anchor;
 use crate::error::{Error, Result};
 
@@ -127,6 +128,11 @@ impl Directory {
             }
             None => self.sync(),
         }
+    }
+
+    /// Returns the bits that the umask takes away from the mode of a new file in the folder.
+    pub(super) fn mask(&self) -> u32 {
+        self.anchor.as_ref().map_or_else(umask, Anchor::mask)
     }
 
     /// Enters a folder, which is made if it is missing; it may not be a link.

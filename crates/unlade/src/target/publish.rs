@@ -141,7 +141,7 @@ impl Publication<'_> {
     fn mode(&self, partial: &Partial) -> Result<Mode> {
         let bits = match partial.directory().look(self.name)? {
             Some(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => found.st_mode,
-            _ => 0o666 & !umask(),
+            _ => 0o666 & !partial.directory().mask(),
         };
         Ok(Mode::from_raw_mode(bits & PERMISSIONS))
     }

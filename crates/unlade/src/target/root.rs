@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{AtFlags, unlinkat};
 
 use super::directory::{Directory, shown};
 use super::file::Durability;
 use super::place::{Missing, Place, Replace};
+use super::publish::umask;
 use crate::error::{Error, Result};
 
 /// A folder being filled with files.
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 pub struct Root {
     place: Place,
     durability: Durability,
+    /// The bits that the umask takes away: asked for once, since the system makes a whole page of text for it.
+    mask: OnceLock<u32>,
     state: Mutex<State>,
 }
 
@@ -52,7 +55,7 @@ impl Root {
         };
         let base = Arc::new(Directory::open(&place, durability)?);
         let state = State { base, made: Vec::new(), owed: BTreeSet::new() };
-        Ok(Arc::new(Self { place, durability, state: Mutex::new(state) }))
+        Ok(Arc::new(Self { place, durability, mask: OnceLock::new(), state: Mutex::new(state) }))
     }
 
     /// Enters a folder below it, and makes what is missing on the way.
@@ -148,6 +151,11 @@ impl Anchor {
         let mut folders = self.folders.clone();
         folders.push(folder.to_owned());
         self.root.state().made.push(folders);
+    }
+
+    /// Returns the bits that the umask takes away from the mode of a new file.
+    pub(super) fn mask(&self) -> u32 {
+        *self.root.mask.get_or_init(umask)
     }
 
     /// Goes one folder further.

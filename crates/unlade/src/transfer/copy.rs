@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::pipeline::{finished, stage};
-use super::{Delivery, Progress, buffer, disk};
+use super::{Crew, Delivery, Progress, buffer, disk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::{Fate, Job, Positioned};
 use crate::verify::{Proof, Verifier};
@@ -22,7 +22,7 @@ pub async fn copy(
     job: Job,
     progress: Arc<Progress>,
 ) -> Result<Delivery> {
-    finished(stage("unlade-copy", move || run(from, target, &job, &progress))?.await)
+    finished(stage(&Crew::default(), "unlade-copy", move || run(from, target, &job, &progress))?.await)
 }
 
 fn run(from: impl Read, mut target: Box<dyn Positioned>, job: &Job, progress: &Progress) -> Result<Delivery> {

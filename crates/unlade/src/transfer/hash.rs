@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use std::sync::Arc;
 
 use super::Progress;
+use super::fetch::Fetch;
 use crate::error::Result;
 use crate::target::Fate;
 use crate::verify::{Proof, Verifier};
@@ -57,11 +58,39 @@ pub(super) fn run(
             }
         }
     };
-    let (order, outcome) = match verdict {
-        Ok(proof) => (Order::Publish(proof), Ok(())),
-        Err(error) => (Order::Suspend(Fate::Discard), Err(error)),
-    };
+    let (order, outcome) = last(verdict);
     // A disk that is gone has an error of its own to report.
     drop(orders.blocking_send(order));
     outcome
+}
+
+/// Does the same with what is fetched, without a thread in between: for blobs of a known size that is small.
+///
+/// A fetch that fails closes the channel, which tells the disk to stop.
+pub(super) async fn pass(
+    fetch: &mut Fetch,
+    mut verifier: Verifier,
+    orders: Sender<Order>,
+    progress: &Arc<Progress>,
+) -> Result<()> {
+    let verdict = loop {
+        let Some(chunk) = fetch.next().await? else { break verifier.settle() };
+        if let Err(error) = verifier.absorb(&chunk) {
+            break Err(error);
+        }
+        progress.set_verified(verifier.seen());
+        if orders.send(Order::Chunk(chunk)).await.is_err() {
+            return Ok(());
+        }
+    };
+    let (order, outcome) = last(verdict);
+    drop(orders.send(order).await);
+    outcome
+}
+
+fn last(verdict: Result<Proof>) -> (Order, Result<()>) {
+    match verdict {
+        Ok(proof) => (Order::Publish(proof), Ok(())),
+        Err(error) => (Order::Suspend(Fate::Discard), Err(error)),
+    }
 }

@@ -6,6 +6,7 @@
 
 mod buffer;
 pub mod copy;
+mod crew;
 mod disk;
 pub mod fetch;
 mod hash;
@@ -17,5 +18,6 @@ pub mod survey;
 mod transform;
 
 pub use buffer::Buffers;
+pub use crew::Crew;
 pub use pipeline::{Delivery, Download};
 pub use progress::Progress;

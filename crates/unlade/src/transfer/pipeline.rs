@@ -1,7 +1,6 @@
 //! One blob into one target: network, hash and disk at the same time.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Progress;
 use super::buffer::{Buffers, Filling};
+use super::crew::Crew;
 use super::disk::{self, Ending};
 use super::fetch::{Fetch, Terms};
 use super::hash::{self, Arrival};
@@ -23,6 +23,9 @@ use crate::verify::Verifier;
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
 const DEPTH: usize = 16;
+
+/// Blobs up to this size, in bytes, are hashed where they arrive: that takes less time than waking a thread twice.
+const SMALL: u64 = 64 << 10;
 
 /// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -47,6 +50,8 @@ pub struct Download {
     pub progress: Arc<Progress>,
     /// The memory that it takes.
     pub buffers: Buffers,
+    /// The threads that it takes.
+    pub crew: Crew,
 }
 
 /// A download that ended well.
@@ -96,7 +101,7 @@ impl Download {
         // Nothing is ever sent: it closes when the disk ends, for whatever reason.
         let (alive, gone) = oneshot::channel::<()>();
         let progress = Arc::clone(&self.progress);
-        let disk = stage("unlade-disk", move || {
+        let disk = stage(&self.crew, "unlade-disk", move || {
             let _alive = alive;
             disk::run(target, &job, &progress, ready_tx, orders)
         })?;
@@ -142,9 +147,12 @@ impl Download {
         gone: oneshot::Receiver<()>,
     ) -> Result<()> {
         self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
+        if self.content.size.is_some_and(|size| size <= SMALL) {
+            return self.run_small(fetch, verifier, orders, gone).await;
+        }
         let (arrivals, inbox) = mpsc::channel(DEPTH);
         let progress = Arc::clone(&self.progress);
-        let hash = stage("unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
+        let hash = stage(&self.crew, "unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
         let fetched = tokio::select! {
             biased;
             fetched = pump(fetch, &self.buffers, &arrivals) => Some(fetched),
@@ -158,6 +166,21 @@ impl Download {
         drop(arrivals);
         finished(hash.await)?;
         fetched.unwrap_or(Ok(()))
+    }
+
+    /// Moves the bytes of a small blob, which are hashed here: handing them to another thread costs more.
+    async fn run_small(
+        &self,
+        fetch: &mut Fetch,
+        verifier: Verifier,
+        orders: mpsc::Sender<hash::Order>,
+        gone: oneshot::Receiver<()>,
+    ) -> Result<()> {
+        tokio::select! {
+            biased;
+            moved = hash::pass(fetch, verifier, orders, &self.progress) => moved,
+            _ = gone => Ok(()),
+        }
     }
 
     fn verdict(&self, moved: Result<()>, ending: Result<Ending>, fetch: &Fetch) -> Result<Receipt> {
@@ -229,9 +252,10 @@ async fn pass_on(filling: &mut Filling, buffers: &Buffers, arrivals: &mpsc::Send
     arrivals.send(Arrival::Chunk(full.freeze())).await.is_ok()
 }
 
-/// Runs a stage on a thread of its own; the receiver gets its outcome.
+/// Runs a stage on a thread; the receiver gets its outcome.
 pub(super) fn stage<T: Send + 'static>(
-    name: &str,
+    crew: &Crew,
+    name: &'static str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<oneshot::Receiver<Result<T>>> {
     let (done, outcome) = oneshot::channel();
@@ -239,10 +263,7 @@ pub(super) fn stage<T: Send + 'static>(
         // The future that waited may have been dropped: its work is ended all the same.
         drop(done.send(work()));
     };
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|error| Error::io("cannot start a thread", error))?;
+    crew.put_to_work(name, Box::new(run))?;
     Ok(outcome)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::pipeline::{finished, stage};
-use super::{Delivery, Progress, disk};
+use super::{Crew, Delivery, Progress, disk};
 use crate::error::{ErrorKind, Result};
 use crate::target::file::FileTarget;
 use crate::target::{Job, Room, Stage as _};
@@ -17,7 +17,7 @@ use crate::verify::Verifier;
 /// The first one that a target has of what is there, such as [`ErrorKind::Exists`].
 pub async fn survey(targets: Vec<(FileTarget, Job, Arc<Progress>)>) -> Result<Vec<Option<Delivery>>> {
     let look = move || targets.into_iter().map(|(target, job, progress)| look(target, &job, &progress)).collect();
-    finished(stage("unlade-survey", look)?.await)
+    finished(stage(&Crew::default(), "unlade-survey", look)?.await)
 }
 
 fn look(mut target: FileTarget, job: &Job, progress: &Progress) -> Result<Option<Delivery>> {
