@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::spec::descriptor::Content;
+
 /// The size of a buffer: large enough that a thread is woken 2,000 times a GiB, small
 /// enough that a buffer that was just filled is still in the cache when it is hashed.
 pub(super) const SIZE: usize = 512 << 10;
@@ -28,6 +30,13 @@ pub(super) struct Filling {
     bytes: Vec<u8>,
     free: Arc<Mutex<Vec<Vec<u8>>>>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// Makes a buffer for reading a blob from a file, no larger than it needs: to clear half a MiB takes longer than to
+/// read a small file.
+pub(super) fn alone(content: &Content) -> Vec<u8> {
+    let needed = content.size.and_then(|size| usize::try_from(size).ok()).map_or(SIZE, |size| size.clamp(1, SIZE));
+    vec![0; needed]
 }
 
 impl Default for Buffers {

@@ -44,7 +44,7 @@ fn fill(mut from: impl Read, target: &mut dyn Positioned, job: &Job, progress: &
     }
     let pages = target.pages()?;
     let mut verifier = Verifier::begin(&job.content, target.ticket());
-    let mut buffer = vec![0; buffer::SIZE];
+    let mut buffer = buffer::alone(&job.content);
     loop {
         job.cancel.check()?;
         let read = match from.read(&mut buffer) {

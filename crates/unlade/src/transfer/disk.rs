@@ -119,7 +119,7 @@ pub(super) fn prove(
     job: &Job,
     progress: &Progress,
 ) -> Result<Proof> {
-    let mut buffer = vec![0; buffer::SIZE];
+    let mut buffer = buffer::alone(&job.content);
     loop {
         job.cancel.check()?;
         let read = match present.read(&mut buffer) {
