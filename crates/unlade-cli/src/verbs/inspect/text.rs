@@ -19,7 +19,7 @@ const MAX_ANNOTATIONS: usize = 16;
 /// The columns of the table, in the order of a [`Row`], and how wide a terminal must be for each: on a narrow one, few
 /// columns say more than the beginnings of many.
 const COLUMNS: [(&str, usize); 6] =
-    [("NAME", 0), ("PLATFORM", 0), ("DISK TYPE", 30), ("SIZE", 40), ("TYPE", 60), ("DIGEST", 70)];
+    [("NAME", 0), ("PLATFORM", 0), ("DISK TYPE", 30), ("SIZE", 40), ("TYPE", 100), ("DIGEST", 70)];
 
 /// A line of the table.
 type Row = [String; 6];

@@ -86,7 +86,7 @@ entry (cannot be used: its digest cannot be used)  linux/ppc64le                
 }
 
 #[test]
-fn a_usual_terminal_cuts_what_is_long() {
+fn a_usual_terminal_has_room_for_titles_rather_than_types() {
     let registry = registry_of(&everything());
     let run = unlade().args(["inspect", &registry.reference("acme/disk:v1")]);
     assert_eq!(
@@ -99,20 +99,20 @@ size           1.5 KiB
 artifact type  application/vnd.example.machine
 annotations    org.opencontainers.image.created=2026-01-02T03:04:05Z
 
-NAME            PLATFORM       DISK TYPE  SIZE       TYPE           DIGEST
-manifest        linux/x86_64   qemu       293.0 KiB  vnd.example.…  a1eb33730274
-  machine.x86…                            293.0 KiB  zstd           4b92926f9f89
-manifest        linux/aarch64  raw        195.3 KiB  vnd.example.…  6bb274d580e7
-  machine.aar…                            195.3 KiB  zstd           ba323fa39c04
-manifest        linux/amd64               936 B      vnd.oci.imag…  a36b409390fd
+NAME                         PLATFORM         DISK TYPE  SIZE       DIGEST
+manifest                     linux/x86_64     qemu       293.0 KiB  a1eb33730274
+  machine.x86_64.qcow2.zst                               293.0 KiB  4b92926f9f89
+manifest                     linux/aarch64    raw        195.3 KiB  6bb274d580e7
+  machine.aarch64.raw.zst                                195.3 KiB  ba323fa39c04
+manifest                     linux/amd64                 936 B      a36b409390fd
   9 layers
-attestation     unknown/unkn…             2 B                       2567c8f1d563
-  layer 1                                 2 B        vnd.in-toto+…  44136fa355b3
+attestation                  unknown/unknown             2 B        2567c8f1d563
+  layer 1                                                2 B        44136fa355b3
 index                                                               40860127c166
-  manifest      linux/riscv64             2.9 KiB    vnd.example.…  c6026bbd935a
-    inner.raw…                            2.9 KiB    zstd           e9624ae84b06
-manifest (mis…  linux/s390x                                         641639c6d6bb
-entry (cannot…  linux/ppc64le                        vnd.oci.imag…  blake3:00"
+  manifest                   linux/riscv64               2.9 KiB    c6026bbd935a
+    inner.raw.zst                                        2.9 KiB    e9624ae84b06
+manifest (missing)           linux/s390x                            641639c6d6bb
+entry (cannot be used: its…  linux/ppc64le                          blake3:00"
     );
 }
 
