@@ -49,6 +49,13 @@ impl Access {
 }
 
 /// Gives user and password of a Basic header.
+/// Gives the token or the password that a request showed; nothing if it showed none.
+pub(crate) fn shown(request: &ReceivedRequest) -> String {
+    let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let password = || credentials(request).map(|(_, password)| password);
+    token.map(str::to_owned).or_else(password).unwrap_or_default()
+}
+
 pub(crate) fn credentials(request: &ReceivedRequest) -> Option<(String, String)> {
     // Some servers know the canonical spelling of the scheme alone, so ours does too.
     let encoded = request.header("authorization")?.strip_prefix("Basic ")?;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use crate::access::shown;
 use crate::answer::Answer;
 use crate::fault::{Fault, Here, Step, honest, lie};
 use crate::http::{RequestLine, RequestRest, header};
@@ -53,6 +54,7 @@ fn decide(
         scheme,
         authority: String::new(),
         realm: String::new(),
+        shown: String::new(),
     };
     if let Some(early @ Fault::EarlyAnswer) = &fault {
         record(desk, connection, wire, line, RequestRest::default())?;
@@ -62,6 +64,7 @@ fn decide(
     header(&rest.headers, "host").unwrap_or("127.0.0.1").clone_into(&mut here.authority);
     here.realm = desk.realm(format!("{scheme}://{}/token", here.authority));
     let request = record(desk, connection, wire, line, rest)?;
+    here.shown = shown(&request);
     let answer = desk.answer(&request, &here);
     Ok(match fault {
         None => honest(&answer, &here),

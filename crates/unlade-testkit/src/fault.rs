@@ -257,6 +257,12 @@ faults! {
     86 ReferrersEndless;
     /// Lists referrers as being of the type of their configuration, whatever type they have.
     87 ReferrersMistyped;
+    /// Links to a next page at another place, whose URL repeats the token or password that the request showed.
+    88 EchoInLink;
+    /// Answers with an index whose only entry has as its digest the token or password that the request showed.
+    89 EchoInIndex;
+    /// Redirects to another place, whose URL repeats the token or password that the request showed.
+    90 EchoInRedirect;
 }
 
 /// Turns the true answer into what the fault makes of it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use self::download::{ArtifactDownload, Pulled, Unpack};
 pub use self::plan::{Planned, Standing};
-use crate::client::{Client, Found};
+use crate::client::{Client, Found, told};
 use crate::error::{Error, Result};
 use crate::image::{self, Layers};
 use crate::source::{Document, Source};
@@ -93,9 +93,9 @@ impl Artifact {
             .map_err(|error| self.named(error).making(format!("cannot choose a layer of {}", self.reference)))
     }
 
-    /// Says in an error's context what was worked on.
+    /// Says in an error's context what was worked on, and quotes nothing that its place was shown.
     fn named(&self, error: Error) -> Error {
-        error.with(|context| context.reference = Some(self.reference.to_string()))
+        told(error, self.source.as_ref(), &self.reference)
     }
 
     /// Prepares the download of the layers, which are chosen when a target is named.

@@ -103,12 +103,17 @@ impl Client {
     /// An index is returned as it is unless a platform is asked for.
     pub async fn manifest(&self, reference: &Reference, selection: &Selection) -> Result<Document> {
         let source = self.source(reference)?;
-        let root = self.root(source.as_ref(), reference).await?;
+        self.manifest_in(source.as_ref(), reference, selection).await
+    }
+
+    /// Does so in a place that is open already.
+    async fn manifest_in(&self, source: &dyn Source, reference: &Reference, selection: &Selection) -> Result<Document> {
+        let root = self.root(source, reference).await?;
         if *selection == Selection::default() {
             return Ok(root);
         }
-        let descent = self.descend(source.as_ref(), root, selection, |_, _| {}).await;
-        Ok(descent.map_err(|error| unchosen(error, reference))?.document)
+        let descent = self.descend(source, root, selection, |_, _| {}).await;
+        Ok(descent.map_err(|error| unchosen(error, source, reference))?.document)
     }
 
     /// Resolves a reference to the manifest of one artifact.
@@ -152,8 +157,8 @@ impl Client {
     }
 
     async fn root(&self, source: &dyn Source, reference: &Reference) -> Result<Document> {
-        let document =
-            self.cancel.guard(source.manifest(&reference.selector())).await.map_err(|error| named(error, reference))?;
+        let document = self.cancel.guard(source.manifest(&reference.selector())).await;
+        let document = document.map_err(|error| told(error, source, reference))?;
         self.observer.notice(&Event::Resolved { reference: reference.to_string(), digest: document.digest().clone() });
         Ok(document)
     }
@@ -251,8 +256,8 @@ fn policy(config: &Config) -> Policy {
 }
 
 /// Names the reference in which no manifest could be chosen.
-fn unchosen(error: Error, reference: &Reference) -> Error {
-    let error = named(error, reference);
+fn unchosen(error: Error, source: &dyn Source, reference: &Reference) -> Error {
+    let error = told(error, source, reference);
     match error.kind() {
         ErrorKind::Ambiguous | ErrorKind::NoCandidate => {
             error.making(format!("cannot choose a manifest of {reference}"))
@@ -261,6 +266,9 @@ fn unchosen(error: Error, reference: &Reference) -> Error {
     }
 }
 
-fn named(error: Error, reference: &Reference) -> Error {
+/// Makes an error about a place fit to be told: the reference is named, and what the place was shown is not quoted.
+/// All that is made of what a place gave leaves the client through here.
+pub(crate) fn told(error: Error, source: &dyn Source, reference: &Reference) -> Error {
+    let error = error.reworded_throughout(&|text| source.blot(text).into_owned());
     error.with(|context| context.reference = Some(reference.to_string()))
 }

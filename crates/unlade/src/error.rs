@@ -1,6 +1,8 @@
 //! The one error of the library: a kind that says whose fault it is, a context
 //! that says what was tried, and a chain of causes.
 
+mod texts;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;

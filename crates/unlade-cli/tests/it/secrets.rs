@@ -4,6 +4,7 @@
 //! not kept.
 
 mod canary;
+mod echoes;
 mod failures;
 mod values;
 mod verbs;

@@ -32,6 +32,8 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
             .header("Content-Type", "text/html")
             .body("<html><head><title>Welcome</title></head><body>Sign in</body></html>"),
         Fault::ReferrersMistyped => mistyped(answer),
+        Fault::EchoInLink => linked(answer.clone(), &format!("http://127.0.0.1:9/{}", here.shown)),
+        Fault::EchoInIndex => index(&[referrer(&here.shown, 1)]),
         Fault::ReferrersForeign { digest, size } => index(&[referrer(digest, *size)]),
         Fault::ReferrersEndless => {
             let entries: Vec<Value> =

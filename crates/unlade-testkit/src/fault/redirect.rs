@@ -19,6 +19,7 @@ pub(super) fn lie(fault: &Fault, here: &Here) -> Option<Vec<Step>> {
             let port = authority.rsplit(':').next().unwrap_or("80");
             Answer::redirect(307, &format!("http://2130706433:{port}{target}"))
         }
+        Fault::EchoInRedirect => Answer::redirect(307, &format!("http://169.254.169.254/{}", here.shown)),
         Fault::SignedUrlExpired => Answer::new(403)
             .header("Content-Type", "application/xml")
             .body("<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"),

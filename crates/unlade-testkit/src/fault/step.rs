@@ -38,6 +38,8 @@ pub(crate) struct Here {
     pub(crate) authority: String,
     /// The value of `realm` in an honest challenge.
     pub(crate) realm: String,
+    /// What the request showed of who asks: a token, or a password; empty if nothing.
+    pub(crate) shown: String,
 }
 
 impl Here {
@@ -61,6 +63,7 @@ impl Here {
             scheme: "https",
             authority: "127.0.0.1:5000".to_owned(),
             realm: "https://127.0.0.1:5000/token".to_owned(),
+            shown: "shown-token".to_owned(),
         }
     }
 }

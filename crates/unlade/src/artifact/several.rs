@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::ArtifactDownload;
 use super::download::{Pulled, incomplete};
 use super::plan::{Assignment, Form};
+use super::{Artifact, ArtifactDownload};
 use crate::error::{Error, ErrorKind, FileFate, FileReport, Result};
 use crate::spec::digest::Digest;
 use crate::target::file::Replace;
@@ -58,9 +58,9 @@ pub(super) async fn pull(
         drop(work);
         let synced = tokio::task::spawn_blocking(move || root.sync()).await;
         let synced = synced.unwrap_or_else(|error| Err(Error::new(ErrorKind::Io, "cannot sync").caused_by(error)));
-        return verdict(folder.path(), files, outcomes).and_then(|pulled| synced.map(|()| pulled));
+        return verdict(download.artifact, folder.path(), files, outcomes).and_then(|pulled| synced.map(|()| pulled));
     }
-    verdict(folder.path(), files, outcomes)
+    verdict(download.artifact, folder.path(), files, outcomes)
 }
 
 /// Puts files with the same content together, and those with the smallest first: most are done when one that is large
@@ -151,7 +151,12 @@ impl Work<'_> {
 }
 
 /// Comes to one verdict on all files: all there, or the error of the first that is not, with a report on each.
-fn verdict(folder: &Path, files: &[Assignment<'_>], outcomes: Vec<Outcome>) -> Result<Vec<Pulled>> {
+fn verdict(
+    artifact: &Artifact,
+    folder: &Path,
+    files: &[Assignment<'_>],
+    outcomes: Vec<Outcome>,
+) -> Result<Vec<Pulled>> {
     let failed = outcomes.iter().filter(|outcome| matches!(outcome, Some(Err(_)))).count();
     let skipped = outcomes.iter().filter(|outcome| outcome.is_none()).count();
     if failed + skipped == 0 {
@@ -177,7 +182,9 @@ fn verdict(folder: &Path, files: &[Assignment<'_>], outcomes: Vec<Outcome>) -> R
             more => format!(", {more} were not tried"),
         }
     );
-    Err(errors.swap_remove(first).making(message).with(|context| context.files = reports))
+    let error = errors.swap_remove(first).making(message).with(|context| context.files = reports);
+    // The titles are the publisher's words.
+    Err(artifact.named(error))
 }
 
 fn report(file: &Assignment<'_>, outcome: Option<&Result<Delivery>>) -> FileReport {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-use url::form_urlencoded;
 
 use super::Secret;
+use super::secret::forms;
 
 /// What a registry may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,11 +38,9 @@ impl Credential {
             Self::IdentityToken(token) | Self::RegistryToken(token) => (token, None),
             Self::Password { user, password } => (password, Some(basic_parameter(user, password))),
         };
-        let encoded: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
-        // A space is a plus in a form and %20 elsewhere; a document within a document is quoted twice.
-        let percent = Secret::new(encoded.replace('+', "%20"));
-        let quoted = Secret::new(Value::from(secret.expose()).to_string().trim_matches('"'));
-        [secret.clone(), Secret::new(encoded), percent, quoted].into_iter().chain(pair).collect()
+        // Padding is what first gets lost of base64.
+        let bare = pair.as_ref().map(|pair| Secret::new(pair.expose().trim_end_matches('=')));
+        forms(secret).into_iter().chain(pair.iter().chain(&bare).flat_map(forms)).collect()
     }
 
     /// Reads `user:password`; the password may hold colons and may be empty.

@@ -5,7 +5,7 @@ mod walk;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Client, Found, named, unchosen};
+use super::{Client, Found, told, unchosen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Selection;
 use crate::layout::{LayoutWriter, Terms};
@@ -153,14 +153,14 @@ impl Client {
             Found { document: root, entry: None }
         } else {
             let descent = self.descend(&*catalog, root, selection, |_, _| {}).await;
-            descent.map_err(|error| unchosen(error, reference))?
+            descent.map_err(|error| unchosen(error, &*catalog, reference))?
         };
         let tag = options.tag.clone().or_else(|| tag_of(reference));
-        let manifest = entry(&found, tag.as_ref())?;
+        let manifest = entry(&found, tag.as_ref()).map_err(|error| told(error, &*catalog, reference))?;
         let terms = Terms::new(self.config.lock_timeout, self.cancel.clone(), Arc::clone(&self.observer));
         let intent = options.intent;
-        let mut walk = Walk::new(self.clone(), catalog, layout.clone(), terms.clone(), options);
-        let referrers = walk.run(found.document).await.map_err(|error| named(error, reference))?;
+        let mut walk = Walk::new(self.clone(), Arc::clone(&catalog), layout.clone(), terms.clone(), options);
+        let referrers = walk.run(found.document).await.map_err(|error| told(error, &*catalog, reference))?;
         if intent == Intent::Copy {
             let entries: Vec<Descriptor> = std::iter::once(&manifest).chain(&referrers).cloned().collect();
             let layout = layout.clone();

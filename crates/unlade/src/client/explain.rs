@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Client;
+use super::{Client, told, unchosen};
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::explain::Candidate;
@@ -61,8 +61,8 @@ impl Client {
         let source = self.source(reference)?;
         let root = self.root(source.as_ref(), reference).await?;
         let descent = self.descend(source.as_ref(), root, selection, seen).await;
-        let found = descent.map_err(|error| super::unchosen(error, reference))?;
-        match found.document.parse()? {
+        let found = descent.map_err(|error| unchosen(error, source.as_ref(), reference))?;
+        match found.document.parse().map_err(|error| told(error, source.as_ref(), reference))? {
             Manifest::Image(image) => Ok(Artifact::new(self.clone(), reference.clone(), source, found, *image)),
             Manifest::Index(_) => {
                 Err(Error::new(ErrorKind::Malformed, format!("{reference} is not a manifest of one artifact")))

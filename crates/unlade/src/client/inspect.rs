@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::{Client, Found, MAX_NESTING, named, unchosen};
+use super::{Client, Found, MAX_NESTING, told, unchosen};
 use crate::error::{ErrorKind, Result};
 use crate::image::Selection;
 use crate::source::{Document, Source, SourceExt as _};
@@ -155,12 +155,13 @@ impl Client {
             Found { document, entry: None }
         } else {
             let descent = self.descend(source.as_ref(), document, selection, |_, _| {}).await;
-            descent.map_err(|error| unchosen(error, reference))?
+            descent.map_err(|error| unchosen(error, source.as_ref(), reference))?
         };
-        let manifest = found.document.parse()?;
+        let told = |error| told(error, source.as_ref(), reference);
+        let manifest = found.document.parse().map_err(told)?;
         let mut root = Node { entry: Entry::Readable(found.described()), body: body(manifest) };
         drop(found);
-        self.read_below(&source, &mut root).await.map_err(|error| named(error, reference))?;
+        self.read_below(&source, &mut root).await.map_err(told)?;
         Ok(Inspection { reference: reference.clone(), root })
     }
 

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::{Client, named};
+use super::{Client, told};
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Selection;
-use crate::source::{Catalog, ListOrigin, Referrers, SourceExt as _};
+use crate::source::{Catalog, Document, ListOrigin, Referrers, SourceExt as _};
 use crate::spec::descriptor::{CREATED, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::reference::{Reference, Selector};
@@ -44,9 +44,9 @@ impl Client {
             let whole = format!("leave out what is behind {}", reference.place());
             return Err(Error::new(ErrorKind::InvalidInput, format!("{text}: {whole}")));
         }
-        let reference = reference.clone();
-        let tags = self.catalog(&reference)?.tags(after);
-        Ok(tags.map_err(move |error| named(error, &reference)).boxed())
+        let source = self.catalog(reference)?;
+        let tags = source.tags(after);
+        Ok(self.obedient(tags, source, reference.clone()))
     }
 
     /// Lists what refers to the manifest that a reference names, or to the one in its index that fits the selection.
@@ -62,15 +62,14 @@ impl Client {
         selection: &Selection,
         artifact_type: Option<&str>,
     ) -> Result<ReferrerList> {
+        let source = self.catalog(reference)?;
         let subject = match reference.digest() {
             Some(digest) if *selection == Selection::default() => digest.clone(),
-            _ => self.manifest(reference, selection).await?.digest().clone(),
+            _ => self.manifest_in(source.as_ref(), reference, selection).await?.digest().clone(),
         };
-        let source = self.catalog(reference)?;
         let found = self.cancel.guard(source.referrers(&subject, artifact_type)).await;
-        let found = found.map_err(|error| named(error, reference))?;
-        let name = reference.clone();
-        let entries = found.entries.map_err(move |error| named(error, &name)).boxed();
+        let found = found.map_err(|error| told(error, source.as_ref(), reference))?;
+        let entries = self.obedient(found.entries, Arc::clone(&source), reference.clone());
         Ok(ReferrerList {
             subject,
             referrers: Referrers::new(found.origin, entries),
@@ -80,41 +79,81 @@ impl Client {
             cancel: self.cancel.clone(),
         })
     }
+
+    /// Makes a list obey the request to stop, and its errors fit to be told. It ends after the first.
+    fn obedient<T: Send + 'static>(
+        &self,
+        list: BoxStream<'static, Result<T>>,
+        source: Arc<dyn Catalog>,
+        reference: Reference,
+    ) -> BoxStream<'static, Result<T>> {
+        let cancel = self.cancel.clone();
+        let obedient = stream::try_unfold((list, cancel), |(mut list, cancel)| async move {
+            let next = cancel.guard(async { list.next().await.transpose() }).await?;
+            Ok(next.map(|entry| (entry, (list, cancel))))
+        });
+        obedient.map_err(move |error| told(error, source.as_ref(), &reference)).boxed()
+    }
 }
 
 impl ReferrerList {
     /// Chooses the newest, by the annotation `org.opencontainers.image.created`; those without it, or with one that is
     /// no time, count as the oldest. Of several that are as new, the one with the greatest digest is taken.
     ///
-    /// It is read, and refers to the subject by its own word, not by that of the list alone. That it is the newest is
-    /// the publisher's word.
+    /// It is read, and must be by its own word what the list says: a referrer of the subject, of the type that was asked
+    /// for, made at that time. That it is the newest is the publisher's word.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoCandidate`] if there is none, [`ErrorKind::PeerMisbehaved`] if it does not refer to the subject.
+    /// [`ErrorKind::NoCandidate`] if there is none, [`ErrorKind::PeerMisbehaved`] if it is something else than the list
+    /// says.
     pub async fn latest(self) -> Result<Descriptor> {
         let Self { subject, referrers, artifact_type, reference, source, cancel } = self;
-        let newest = referrers.entries.try_fold(None, |best, found| async { Ok(Some(newer(best, found))) });
-        let newest = cancel.guard(newest).await?.ok_or_else(|| {
-            let of = artifact_type.map_or_else(String::new, |kind| format!(" of the type {}", sanitise(&kind)));
-            named(
-                Error::new(ErrorKind::NoCandidate, format!("nothing{of} refers to {subject} in {source}")),
-                &reference,
-            )
+        let newest = referrers.entries.try_fold(None, |best, found| async { Ok(Some(newer(best, found))) }).await?;
+        let told = |error| told(error, source.as_ref(), &reference);
+        let newest = newest.ok_or_else(|| {
+            let of = artifact_type.as_ref().map_or_else(String::new, |kind| format!(" of the type {}", sanitise(kind)));
+            told(Error::new(ErrorKind::NoCandidate, format!("nothing{of} refers to {subject} in {source}")))
         })?;
         if referrers.origin == ListOrigin::Tag {
             // It was read already.
             return Ok(newest);
         }
         let selector = Selector::Digest(newest.digest.clone());
-        let document = cancel.guard(source.manifest(&selector)).await.map_err(|error| named(error, &reference))?;
-        document.check(&newest).map_err(|error| named(error, &reference))?;
-        document.referrer_of(&subject).ok_or_else(|| {
-            let text =
-                format!("{source} lists {} as a referrer of {subject}, to which it does not refer", newest.digest);
-            named(Error::new(ErrorKind::PeerMisbehaved, text), &reference)
+        let document = cancel.guard(source.manifest(&selector)).await.map_err(told)?;
+        document.check(&newest).map_err(told)?;
+        hold(&document, &newest, &subject, artifact_type.as_deref()).map_err(|difference| {
+            let text = format!("{source} lists {} as a referrer of {subject}, {difference}", newest.digest);
+            told(Error::new(ErrorKind::PeerMisbehaved, text))
         })
     }
+}
+
+/// Holds a referrer against what a list says of it, and describes it by its own word; or says how they differ. Pure.
+fn hold(
+    document: &Document,
+    listed: &Descriptor,
+    subject: &Digest,
+    wanted: Option<&str>,
+) -> std::result::Result<Descriptor, String> {
+    let own = document.referrer_of(subject).ok_or("to which it does not refer")?;
+    if let Some(wanted) = wanted {
+        let found = own.artifact_type.as_ref().map_or("", |found| found.as_str());
+        if found != wanted {
+            let found =
+                if found.is_empty() { "without a type".into() } else { format!("of the type {}", sanitise(found)) };
+            return Err(format!("of the type {}, and it is {found}", sanitise(wanted)));
+        }
+    }
+    // A list may say less than the manifest. What it does say has decided.
+    if let Some(claimed) = created(listed.annotations.get(CREATED)) {
+        // The description of a referrer has no long annotations.
+        let manifest = document.parse().map_err(|error| error.to_string())?;
+        if created(manifest.annotations().get(CREATED)) != Some(claimed) {
+            return Err(format!("made {claimed}, which it does not say itself"));
+        }
+    }
+    Ok(own)
 }
 
 impl fmt::Debug for ReferrerList {
@@ -136,8 +175,11 @@ fn newer(best: Option<Descriptor>, other: Descriptor) -> Descriptor {
 
 /// What descriptors are ordered by, the oldest first.
 fn age(descriptor: &Descriptor) -> (Option<Timestamp>, &Digest) {
-    let created = descriptor.annotation(CREATED).and_then(|text| text.trim().parse().ok());
-    (created, &descriptor.digest)
+    (created(descriptor.annotations.get(CREATED)), &descriptor.digest)
+}
+
+fn created(text: Option<&String>) -> Option<Timestamp> {
+    text?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -152,6 +194,35 @@ mod tests {
             descriptor.annotations.insert(CREATED.to_owned(), created.to_owned());
         }
         descriptor
+    }
+
+    #[test]
+    fn what_is_chosen_must_be_what_the_list_says() {
+        let subject: Digest = format!("sha256:{:064}", 1).parse().unwrap();
+        let text = format!(
+            r#"{{"schemaVersion":2,"layers":[],"artifactType":"application/x-sbom",
+                "subject":{{"mediaType":"","digest":"{subject}","size":1}},
+                "annotations":{{"{CREATED}":"2024-05-01T02:00:00+02:00","long":"{}"}}}}"#,
+            "x".repeat(32 << 10)
+        );
+        let document = Document::verify(crate::spec::manifest::RawManifest::new(None, text), &Selector::Only).unwrap();
+        let elsewhere: Digest = format!("sha256:{:064}", 2).parse().unwrap();
+        for (subject, listed, wanted, expected) in [
+            (&subject, "", None, Ok(())),
+            (&subject, "2024-05-01T00:00:00Z", Some("application/x-sbom"), Ok(())),
+            (&subject, "yesterday", None, Ok(())),
+            (&subject, "2030-01-01T00:00:00Z", None, Err("made 2030-01-01T00:00:00Z, which it does not say itself")),
+            (
+                &subject,
+                "",
+                Some("application/x-evil"),
+                Err("of the type application/x-evil, and it is of the type application/x-sbom"),
+            ),
+            (&elsewhere, "", None, Err("to which it does not refer")),
+        ] {
+            let found = hold(&document, &made('1', listed), subject, wanted).map(drop);
+            assert_eq!(found, expected.map_err(str::to_owned), "{listed} {wanted:?}");
+        }
     }
 
     #[test]

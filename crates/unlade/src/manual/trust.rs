@@ -7,7 +7,9 @@
 //! ([`Secret`](crate::auth::Secret)), URLs are printed with unknown query parameters, and
 //! with parts of the path that name a value, as `***`
 //! ([`SafeUrl`](crate::spec::safe_url::SafeUrl)), headers that carry secrets are marked,
-//! and where a server repeats in its refusal what it was sent, that becomes `***` as well.
+//! and where a server repeats what it was sent, in a refusal, a redirect, a link or a document, that becomes `***` in
+//! every error and warning ([`Source::blot`](crate::source::Source::blot)). What it has to give, it gives as it is:
+//! the bytes of a manifest, tags, the entries of an index.
 //! A signed URL is a secret itself.
 //!
 //! # Which login

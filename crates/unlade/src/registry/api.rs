@@ -17,13 +17,15 @@ use super::refusal;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
 use super::travel::{Pass, Travel};
+use crate::auth::Secret;
 use crate::auth::challenge::{self, Challenge};
-use crate::auth::secret::blot;
+use crate::auth::secret::blot_beside;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Observer;
 use crate::retry::Effort;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
+use crate::spec::text::sanitise;
 use crate::transport::guard::{AddressGuard, Bounds, Exemption, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
@@ -56,6 +58,33 @@ impl Api {
     /// Returns the registry's own URL.
     pub(super) fn home(&self) -> &Url {
         &self.base
+    }
+
+    /// Returns the texts that no message may repeat, although a server may.
+    fn secrets(&self) -> Vec<Secret> {
+        self.login.secrets().into_iter().chain(self.registries.shown.tokens()).collect()
+    }
+
+    /// Makes a text fit to be told: what steers a terminal is taken out, and then what the server learnt from us. The
+    /// other way round a mark in the middle of a secret would hide it.
+    pub(super) fn blot(&self, text: &str) -> String {
+        let names = [&self.repository.registry().authority(), self.repository.name()];
+        blot_beside(&sanitise(text), &self.secrets(), &names)
+    }
+
+    /// Does so with all texts of an error.
+    pub(super) fn cleaned(&self, error: Error) -> Error {
+        error.reworded_throughout(&|text| self.blot(text))
+    }
+
+    /// Makes a URL fit to be told.
+    pub(super) fn safe(&self, url: &Url) -> String {
+        self.blot(&SafeUrl::from(url.clone()).to_string())
+    }
+
+    /// Tells the observer what the user should know, once.
+    pub(super) fn warn(&self, text: &str, observer: &dyn Observer) {
+        self.registries.warn(self.blot(text), observer);
     }
 
     /// Makes a request and everything that follows from it, until there is an answer with a status of success.
@@ -117,7 +146,7 @@ impl Api {
         terms: Terms<'_>,
     ) -> Result<Option<Reply>> {
         let (home, status) = (travel.journey.is_home(), answer.status);
-        tracing::debug!(url = %SafeUrl::from(travel.journey.url().clone()), status = status.as_u16(), "answer");
+        tracing::debug!(url = %self.safe(travel.journey.url()), status = status.as_u16(), "answer");
         let challenges = challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE));
         if home {
             self.host.reached(answer.peer);
@@ -137,7 +166,8 @@ impl Api {
                     Ok(()) => travel.journey.note_answered(objection),
                     // It wants what it will not get: a fresh redirect may lead elsewhere.
                     Err(cause) if travel.journey.may_return() => {
-                        tracing::info!("the redirect's target is not answered: {}", cause.chain().join(": "));
+                        let reason = self.blot(&cause.chain().join(": "));
+                        tracing::info!("the redirect's target is not answered: {reason}");
                         travel.journey.give_up_target();
                     }
                     Err(cause) => return Err(self.locked_out(request, travel, answer, cause).await),
@@ -152,7 +182,7 @@ impl Api {
             Step::Retry => {
                 let outcome = answered(status, &answer.headers);
                 let error = self.refuse(request, travel, answer).await;
-                pause(&self.registries, travel.journey.url(), outcome, error, terms).await?;
+                pause(&self.registries, travel.journey.url(), outcome, self.cleaned(error), terms).await?;
                 travel.journey.restart();
             }
             Step::Refuse => {
@@ -176,7 +206,7 @@ impl Api {
             asked = format!("{asked} at {}", travel.place());
         }
         let error = travel.describe(refusal::failed(failure, &asked, at));
-        pause(&self.registries, at, outcome, error, terms).await
+        pause(&self.registries, at, outcome, self.cleaned(error), terms).await
     }
 
     /// Writes the request for the place where it is now.
@@ -198,6 +228,7 @@ impl Api {
             (self.registries.profile().guarded(guard), carried(&request.headers))
         };
         if let Some(pass) = &travel.shown {
+            self.registries.shown.note(pass);
             headers.insert(AUTHORIZATION, pass.header()?);
         }
         let mut exchange = self.bare_exchange(Method::GET, url);
@@ -242,12 +273,11 @@ impl Api {
         let stays = travel.journey.is_home() && same_origin(from, &next);
         let checked = if stays { check_form(&next, from) } else { check(&next, from, &self.bounds()) };
         checked.map_err(|refusal| {
-            let text = format!("it is redirected to {}", SafeUrl::from(next.clone()));
-            let text = blot(&text, &self.login.secrets(travel.shown.as_ref()));
+            let text = format!("it is redirected to {}", self.safe(&next));
             let error = misled(request, travel, &text).with(|context| context.status = Some(answer.status.as_u16()));
             refusal::allow_hint(error, &refusal).caused_by(refusal)
         })?;
-        tracing::debug!(to = %SafeUrl::from(next.clone()), "redirect");
+        tracing::debug!(to = %self.safe(&next), "redirect");
         travel.journey.hop(next, &self.registries.config.trusted_hosts);
         travel.abroad = None;
         Ok(())
@@ -286,7 +316,7 @@ impl Api {
     async fn refuse(&self, request: &Request, travel: &Travel, answer: Answer) -> Error {
         let (status, headers) = (answer.status, answer.headers);
         let body = words(answer.chunks, MAX_REFUSAL).await;
-        let said = refusal::read(&headers, &body, &self.login.secrets(travel.shown.as_ref()));
+        let said = refusal::read(&headers, &body, &self.secrets());
         let home = travel.journey.is_home();
         let place = if home { self.repository.registry().authority() } else { travel.place() };
         let text = format!("cannot {}: {place} answered {}", request.what, said.words(status));

@@ -139,12 +139,13 @@ fn chunks(api: &Api, what: &str, reply: Reply) -> Chunks {
     let url = reply.url;
     let host = SafeUrl::from(url.clone()).authority();
     let place = if same_origin(&url, api.home()) { String::new() } else { format!(" at {host}") };
-    let asked = format!("cannot {what}{place}");
+    let asked = api.blot(&format!("cannot {what}{place}"));
+    let shown = SafeUrl::parse(&api.blot(url.as_str())).ok();
     let effort = reply.effort;
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
             refusal::failed(failure, &asked, &url).with(|context| {
-                context.url = Some(SafeUrl::from(url.clone()));
+                context.url.clone_from(&shown);
                 context.attempts = effort.tries();
             })
         })

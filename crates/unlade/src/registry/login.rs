@@ -168,18 +168,14 @@ impl Login {
     }
 
     /// Returns the texts that no message may repeat, although a server may.
-    pub(super) fn secrets(&self, shown: Option<&Pass>) -> Vec<Secret> {
-        let mut secrets = self.found.credential.secrets();
-        if let Some(Pass::Token(_, token, _)) = shown {
-            secrets.push(token.secret().clone());
-        }
-        secrets
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        self.found.credential.secrets()
     }
 
     fn withhold(&self, doubt: Doubt, realm: &Url, api: &Api, terms: Terms<'_>) {
         let host = host(realm);
         let registry = api.repository.registry();
-        api.registries.warn(format!("the login for {registry} is not shown to {host}: {doubt}"), terms.observer);
+        api.warn(&format!("the login for {registry} is not shown to {host}: {doubt}"), terms.observer);
         self.doubt.get_or_init(|| (doubt, host));
     }
 
@@ -220,7 +216,7 @@ impl Login {
         let outcome = token::exchange(key, api, terms).await;
         let seen = outcome.as_ref().map_or_else(token::was_reached, |_| true);
         if let Some(notice) = self.notice.get().filter(|_| seen && *key.credential != Credential::Anonymous) {
-            api.registries.warn(notice.clone(), terms.observer);
+            api.warn(notice, terms.observer);
         }
         match (&*key.credential, outcome) {
             (Credential::BareToken(token), Err(error)) if is_refusal(&error) => {

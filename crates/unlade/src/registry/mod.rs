@@ -19,6 +19,7 @@ mod refusal;
 mod remote;
 mod request;
 mod shared;
+mod shown;
 mod tags;
 mod token;
 mod trail;

@@ -11,7 +11,6 @@ use super::link::{ListPlace, next_page};
 use super::manifest::plain;
 use super::request::{Reply, Request, Terms};
 use super::trail::{Astray, Print, Trail};
-use crate::auth::secret::blot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Observer;
 use crate::retry::Budget;
@@ -107,8 +106,6 @@ impl Pages {
     }
 
     fn astray(&self, reply: &Reply, why: &str) -> Error {
-        // A link may repeat what the request showed.
-        let why = blot(why, &self.api.login.secrets(None));
         let text = format!("after {} {}, {why}", self.trail.entries(), self.noun);
         reply.failed(&self.request, Error::new(ErrorKind::PeerMisbehaved, text))
     }

@@ -59,7 +59,7 @@ pub(super) async fn list(
         Ok(Read::Page(entries)) => Ok(Referrers::new(ListOrigin::Api, follow(listing, entries, pages))),
         Ok(Read::End | Read::Stranger) => by_tag(listing).await,
         Err(error) if is_without_api(&error) => {
-            tracing::info!("the registry has no list of referrers: {}", error.chain().join(": "));
+            tracing::info!("the registry has no list of referrers: {}", api.blot(&error.chain().join(": ")));
             by_tag(listing).await
         }
         Err(error) => Err(error),
@@ -141,7 +141,7 @@ impl Listing {
         let count = entries.iter().filter(|entry| entry.readable().is_err()).count();
         if let Some(unreadable) = entries.iter().find_map(|entry| entry.readable().err()) {
             let first = Error::from(unreadable).chain().join(": ");
-            self.warn(format!("{count} of the referrers that {} lists are left out: {first}", self.api.repository));
+            self.warn(&format!("{count} of the referrers that {} lists are left out: {first}", self.api.repository));
         }
         let readable = entries.into_iter().filter_map(|entry| match entry {
             Entry::Readable(descriptor) => Some(descriptor),
@@ -150,8 +150,8 @@ impl Listing {
         readable.collect()
     }
 
-    fn warn(&self, text: String) {
-        self.api.registries.warn(text, self.observer.as_ref());
+    fn warn(&self, text: &str) {
+        self.api.warn(text, self.observer.as_ref());
     }
 
     /// Takes what the registry lists as it lists it, unless that leaves open whether it is wanted.
@@ -174,7 +174,7 @@ impl Listing {
         let raw = match self.fetch(&selector).await {
             Ok(raw) => raw,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.warn(format!("{digest} is listed as a referrer of {subject}, and is not there"));
+                self.warn(&format!("{digest} is listed as a referrer of {subject}, and is not there"));
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -183,7 +183,7 @@ impl Listing {
         document.check(&listed)?;
         let found = document.referrer_of(subject);
         if found.is_none() {
-            self.warn(format!("{digest} is listed as a referrer of {subject}, and does not refer to it"));
+            self.warn(&format!("{digest} is listed as a referrer of {subject}, and does not refer to it"));
         }
         let is_wanted = |found: &Descriptor| {
             let own = found.artifact_type.as_ref();

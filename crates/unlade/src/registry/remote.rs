@@ -1,10 +1,12 @@
 //! One repository of a registry, as a source and a catalog.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 use super::api::Api;
 use super::request::Terms;
@@ -42,11 +44,15 @@ impl Source for Remote {
     async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest> {
         let budget = Budget::new(self.api.registries.policy.clone(), None);
         let terms = Terms { budget: &budget, observer: self.observer.as_ref() };
-        manifest::read(&self.api, selector, terms).await
+        manifest::read(&self.api, selector, terms).await.map_err(|error| self.api.cleaned(error))
     }
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
-        blob::open(&self.api, blob, &ask).await
+        blob::open(&self.api, blob, &ask).await.map_err(|error| self.api.cleaned(error))
+    }
+
+    fn blot<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.api.blot(text).into()
     }
 }
 
@@ -58,12 +64,25 @@ impl Catalog for Remote {
     }
 
     fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>> {
-        tags::list(&self.api, &self.observer, after)
+        cleaned(&self.api, tags::list(&self.api, &self.observer, after))
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers> {
-        referrers::list(&self.api, &self.observer, subject, artifact_type).await
+        let found = referrers::list(&self.api, &self.observer, subject, artifact_type).await;
+        let found = found.map_err(|error| self.api.cleaned(error))?;
+        Ok(Referrers::new(found.origin, cleaned(&self.api, found.entries)))
     }
+}
+
+/// Makes the errors of a list fit to be told. It ends after the first: streams that are made of streams go on.
+fn cleaned<T: Send + 'static>(api: &Arc<Api>, list: BoxStream<'static, Result<T>>) -> BoxStream<'static, Result<T>> {
+    let api = Arc::clone(api);
+    let ending =
+        stream::try_unfold(
+            list,
+            |mut list| async move { Ok(list.next().await.transpose()?.map(|entry| (entry, list))) },
+        );
+    ending.map_err(move |error| api.cleaned(error)).boxed()
 }
 
 impl fmt::Display for Remote {

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::host::Host;
+use super::shown::Shown;
 use crate::auth::{Found, Keychain, TokenCache};
 use crate::config::{Config, PlainHttp, TlsVerification, TlsVersion};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +28,7 @@ pub struct Registries {
     pub(super) keychain: Keychain,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) tokens: TokenCache,
+    pub(super) shown: Shown,
     pub(super) allow_nets: Arc<[IpNet]>,
     profile: Profile,
     identity: Option<Identity>,
@@ -69,6 +71,7 @@ impl Registries {
             keychain,
             transport,
             tokens: TokenCache::new(),
+            shown: Shown::default(),
             profile,
             hosts: Mutex::default(),
             warned: Mutex::default(),

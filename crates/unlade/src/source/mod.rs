@@ -12,6 +12,7 @@ mod document;
 mod ext;
 pub mod memory;
 
+use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
@@ -50,4 +51,12 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
     /// A place of which all endpoints are to be avoided is
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body>;
+
+    /// Takes out of a text what this place was shown, and what no message may repeat although the place may: logins
+    /// and tokens. What is read of it and then told, in an error of whoever reads, goes through here.
+    ///
+    /// Its own errors need not. By default nothing is taken out: most places are shown nothing.
+    fn blot<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        Cow::Borrowed(text)
+    }
 }

@@ -1,4 +1,4 @@
-//! Lists that come in pages: F59 to F62, F78 to F87.
+//! Lists that come in pages: F59 to F62, F78 to F90.
 
 use std::time::Duration;
 
@@ -91,6 +91,21 @@ cases! {
         .lie(tags(), Fault::LinkGarbage)
         .fails("PeerMisbehaved", 1, &["tags"])
         .says(&["the link to the next page cannot be read"]);
+    a_link_that_repeats_the_password_is_not_told => listing()
+        .login(Login::Basic)
+        .lie(tags().skip(1), Fault::EchoInLink)
+        .fails("PeerMisbehaved", 1, &["tags", "tags +Basic"])
+        .says(&["the next page would be at http://127.0.0.1:9/***, which is not where this list is"]);
+    a_list_that_is_redirected_with_the_password_is_not_told => listing()
+        .login(Login::Basic)
+        .lie(tags().skip(1), Fault::EchoInRedirect)
+        .fails("PeerMisbehaved", 1, &["tags", "tags +Basic"])
+        .says(&["it is redirected to http://169.254.169.254/***"]);
+    an_entry_that_repeats_the_password_is_not_told => asking()
+        .login(Login::Basic)
+        .lie(referrers(), Fault::EchoInIndex)
+        .succeeds(&["manifest", "manifest +Basic", "referrers +Basic"])
+        .says(&["are left out: the entry \"***\" cannot be used"]);
     a_web_page_is_no_list => listing()
         .lie(tags(), Fault::PageInstead)
         .fails("Malformed", 1, &["tags"]);

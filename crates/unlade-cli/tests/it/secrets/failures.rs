@@ -12,7 +12,7 @@ use unlade_testkit::{Access, Bearer, Fault, LyingRegistry, Matcher, Origin, Whic
 use super::canary::{IDENTITY_TOKEN, PASSWORD, REGISTRY_TOKEN, SIGNATURE, Secrets, USER, Vault};
 use crate::bad_input::access::WRONG_PASSWORD;
 use crate::bad_input::rows;
-use crate::common::{folder, pull};
+use crate::common::{folder, pull, unlade};
 
 /// Each login, as an entry of an auth file, and what the server must have seen of it.
 fn logins() -> [(&'static str, Value, String); 3] {
@@ -98,14 +98,38 @@ fn thread_file(vault: &Vault, host: &str, entry: &Value) -> std::path::PathBuf {
 enum Place {
     /// The manifest, once the login was shown.
     Manifest,
+    /// The same, for `inspect`.
+    ManifestInspected,
+    /// The same, for `pick`.
+    ManifestPicked,
+    /// The referrers, for `referrers`.
+    Referrers,
+    /// The tag that stands in for them, for `referrers`.
+    ReferrersByTag,
     /// The rest of a blob, at the store that signed addresses lead to.
     Range,
     /// The blob, at the store.
     Store,
     /// The tags, which are listed when the one that was asked for is missing.
     Tags,
+    /// The tags, for `tags`.
+    TagsListed,
     /// The token server.
     Token,
+}
+
+impl Place {
+    /// The verb that comes by there, and what it asks for.
+    fn question(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ManifestInspected => ("inspect", ":v1"),
+            Self::ManifestPicked => ("pick", ":v1"),
+            Self::Referrers | Self::ReferrersByTag => ("referrers", ":v1"),
+            Self::Tags => ("pull", ":v2"),
+            Self::TagsListed => ("tags", ""),
+            _ => ("pull", ":v1"),
+        }
+    }
 }
 
 fn places(fault: &Fault) -> &'static [Place] {
@@ -115,7 +139,21 @@ fn places(fault: &Fault) -> &'static [Place] {
         46 | 47 => &[Place::Store],
         // It keeps both sides busy for seconds.
         50 => &[Place::Manifest],
-        59..=62 => &[Place::Tags],
+        59 | 60 | 62 | 78..=82 | 88 => &[Place::Tags, Place::TagsListed, Place::Referrers],
+        // So is this, unless the list is wanted for what is near.
+        61 => &[Place::Tags],
+        83 | 85..=87 => &[Place::Referrers, Place::ReferrersByTag],
+        // A table of what is there is no message, and may hold what is there: see the echoes.
+        89 => &[Place::Manifest, Place::ManifestPicked, Place::Store, Place::Referrers, Place::ReferrersByTag],
+        84 | 90 => &[
+            Place::Manifest,
+            Place::ManifestInspected,
+            Place::ManifestPicked,
+            Place::Store,
+            Place::TagsListed,
+            Place::Referrers,
+            Place::ReferrersByTag,
+        ],
         _ => &[Place::Manifest, Place::Store],
     }
 }
@@ -124,8 +162,8 @@ fn places(fault: &Fault) -> &'static [Place] {
 fn logins_at(place: Place) -> &'static [usize] {
     match place {
         Place::Token => &[0, 1],
-        Place::Manifest | Place::Tags => &[0],
         Place::Range | Place::Store => &[1],
+        _ => &[0],
     }
 }
 
@@ -148,12 +186,21 @@ impl World {
         let always = |which| Matcher::new(which).always();
         match place {
             // The first request carries no login, and is asked for one.
-            Place::Manifest => registry.script(always(Which::Manifest).skip(1), fault.clone()),
+            Place::Manifest | Place::ManifestInspected | Place::ManifestPicked => {
+                registry.script(always(Which::Manifest).skip(1), fault.clone());
+            }
+            Place::Referrers => registry.script(always(Which::Referrers), fault.clone()),
+            Place::ReferrersByTag => {
+                registry.script(Matcher::new(Which::Referrers), Fault::ReferrersAbsent { status: 404 });
+                registry.script(always(Which::Manifest).skip(2), fault.clone());
+            }
             Place::Range => {
                 store.script(Matcher::new(Which::Redirected), Fault::CutBody { after: 100 });
                 store.script(always(Which::Redirected), fault.clone());
             }
             Place::Store => store.script(always(Which::Redirected), fault.clone()),
+            // The first request of this verb carries no login.
+            Place::TagsListed => registry.script(always(Which::Tags).skip(1), fault.clone()),
             Place::Tags => registry.script(always(Which::Tags), fault.clone()),
             Place::Token => registry.script(always(Which::Token), fault.clone()),
         }
@@ -161,7 +208,8 @@ impl World {
     }
 
     fn run(&self, place: Place, fault: &Fault, folder: &Path) -> Run {
-        let tag = if place == Place::Tags { "v2" } else { "v1" };
+        let (verb, rest) = place.question();
+        let reference = self.registry.reference(&format!("acme/disk{rest}"));
         // What never begins or never ends is waited for, and keeps both sides busy: once is enough. Elsewhere a busy
         // machine must not be mistaken for a slow server.
         let waited_for = matches!(fault, Fault::StallBeforeHeaders) || fault.name().starts_with("Endless");
@@ -170,9 +218,8 @@ impl World {
         } else {
             ["--retries=1", "--response-timeout=30s"]
         };
-        pull(&self.registry.reference(&format!("acme/disk:{tag}")), folder)
-            .args(options)
-            .args(["--stall-timeout=500ms", "--min-rate=0"])
+        let run = if verb == "pull" { pull(&reference, folder) } else { unlade().args([verb, &reference]) };
+        run.args(options).args(["--stall-timeout=500ms", "--min-rate=0"])
     }
 }
 
