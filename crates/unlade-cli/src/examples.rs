@@ -107,7 +107,8 @@ Examples:
 pub(crate) const SERVE: &str = "\
 Once it listens it prints one line, `listening on http://ADDR:PORT`, or https with --tls-cert.
 Without --tls-cert and --htpasswd anybody who reaches it can read everything. The files are read at
-the start. Options for credentials and connections do nothing here.
+the start. Options for credentials and connections do nothing here, nor do their variables. A signal
+ends it when the answers under way have ended, a second one at once; SIGHUP is no exception.
 
 Examples:
   unlade serve layouts/disk               one layout, as the repository disk

@@ -48,7 +48,9 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
     let mut document = document(&Error::new(ErrorKind::InvalidInput, &message), 2);
     document["error"]["hint"] = json!("try '--help'");
     if wants_lines() {
-        Display::new(options::Progress::Json, Voice::Errors).failed("", &message, &document);
+        let display = Display::new(options::Progress::Json, Voice::Errors);
+        display.failed("", &message, &document);
+        display.flush();
     } else {
         let text = rendered(error, Paint::on(&std::io::stderr()));
         // Where stderr is gone there is nobody left to tell; the exit code still says it.
@@ -65,8 +67,15 @@ fn help(error: &clap::Error) -> u8 {
         UsageKind::DisplayVersion if wants_json() => format!("{}\n", version()),
         _ => rendered(error, Paint::on(&std::io::stdout())),
     };
-    output::pages(&text)
-        .map_or_else(|error| report(&error, false, &Display::new(options::Progress::None, Voice::Errors)), |()| 0)
+    output::pages(&text).map_or_else(
+        |error| {
+            let display = Display::new(options::Progress::None, Voice::Errors);
+            let code = report(&error, false, &display);
+            display.flush();
+            code
+        },
+        |()| 0,
+    )
 }
 
 /// Spells out what the parser has to say.

@@ -18,6 +18,8 @@ mod verbs;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use unlade::Result;
+
 use crate::options::{Options, Verb};
 use crate::progress::{Display, Voice};
 use crate::session::Session;
@@ -33,17 +35,24 @@ fn main() -> ExitCode {
 fn run(options: Options) -> u8 {
     let (json, voice) = (options.common.json, Voice::new(options.common.quiet));
     let display = Display::new(options.common.progress, voice);
+    let report = |outcome: Result<()>| outcome.map_or_else(|error| failure::report(&error, json, &display), |()| 0);
     if let Verb::About(about) = &options.verb {
-        let outcome = verbs::about(about, json, &display);
-        return outcome.map_or_else(|error| failure::report(&error, json, &display), |()| 0);
+        let code = report(verbs::about(about, json, &display));
+        display.flush();
+        return code;
     }
-    let session = match Session::begin(&options.common, Arc::clone(&display)) {
+    let session = match Session::begin(&options.common, Arc::clone(&display), verbs::reach(&options.verb)) {
         Ok(session) => session,
-        Err(error) => return failure::report(&error, json, &display),
+        Err(error) => {
+            let code = report(Err(error));
+            display.flush();
+            return code;
+        }
     };
     let patience = verbs::patience(&options.verb);
-    let outcome = session.run(verbs::run(options.verb, &session), patience);
-    let code = outcome.map_or_else(|error| failure::report(&error, json, &display), |()| 0);
+    let code = report(session.run(verbs::run(options.verb, &session), patience));
+    // The session still hears signals, so that whoever reads stderr holds up nobody who wants the end.
+    display.flush();
     session.end();
     code
 }

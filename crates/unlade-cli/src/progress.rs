@@ -2,9 +2,10 @@
 
 mod bar;
 mod lines;
+mod speaker;
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use unlade::transfer::Progress;
 
 use self::bar::Bar;
 use self::lines::Lines;
+use self::speaker::Speaker;
 use crate::options;
 use crate::paint::Paint;
 
@@ -24,10 +26,13 @@ use crate::paint::Paint;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Shows what happens on stderr; stdout is for data alone.
+///
+/// Nothing waits for the reader of stderr but [`flush`](Self::flush), and a bar.
 pub(crate) struct Display {
     form: Form,
     voice: Voice,
     paint: Paint,
+    speaker: Arc<Speaker>,
     counters: Arc<Progress>,
     streams: AtomicBool,
 }
@@ -58,9 +63,10 @@ impl Display {
     /// Chooses a form: by default a bar where stderr is a terminal.
     pub(crate) fn new(how: options::Progress, voice: Voice) -> Arc<Self> {
         let counters = Arc::<Progress>::default();
+        let speaker = Arc::new(Speaker::new(if how == options::Progress::Json { lines::lost } else { lost }));
         let bar = || Form::Bar(Box::new(Bar::new(Arc::clone(&counters))));
         let form = match how {
-            options::Progress::Json => Form::Lines(Lines::new(Arc::clone(&counters))),
+            options::Progress::Json => Form::Lines(Lines::new(Arc::clone(&counters), Arc::clone(&speaker))),
             options::Progress::None => Form::Notes,
             _ if voice == Voice::Errors => Form::Notes,
             options::Progress::Bar => bar(),
@@ -68,7 +74,7 @@ impl Display {
             options::Progress::Auto => Form::Notes,
         };
         let paint = Paint::on(&std::io::stderr());
-        Arc::new(Self { form, voice, paint, counters, streams: AtomicBool::new(false) })
+        Arc::new(Self { form, voice, paint, speaker, counters, streams: AtomicBool::new(false) })
     }
 
     /// Returns the counters that a download is to use.
@@ -81,6 +87,8 @@ impl Display {
     /// Without this no bar is drawn: a verb that writes to the terminal has no use for one.
     pub(crate) fn watch(&self, reason: &str) {
         if let Form::Bar(bar) = &self.form {
+            // What was said before stays above it.
+            self.speaker.flush();
             bar.begin(&sanitise(reason));
             bar.draw();
         }
@@ -127,19 +135,31 @@ impl Display {
     pub(crate) fn failed(&self, text: &str, reason: &str, document: &Value) {
         self.finish();
         match &self.form {
-            Form::Lines(_) => lines::line(&json!({ "event": "failed", "reason": reason, "error": document["error"] })),
-            // Without a reader of stderr there is nobody to tell; the exit code still says it.
-            _ => drop(std::io::stderr().write_all(self.paint.labels(text).as_bytes())),
+            Form::Lines(_) => {
+                let line = json!({ "event": "failed", "reason": reason, "error": document["error"] });
+                self.speaker.insist(format!("{line}\n"));
+            }
+            _ => self.speaker.insist(self.paint.labels(text)),
         }
+    }
+
+    /// Waits until all is said: for a reader of stderr as long as it takes, but not long after [`hurry`](Self::hurry).
+    pub(crate) fn flush(&self) {
+        self.speaker.flush();
+    }
+
+    /// Notes that the user wants the end.
+    pub(crate) fn hurry(&self) {
+        self.speaker.hurry();
     }
 
     /// Shows a line of the log.
     pub(crate) fn log(&self, level: Level, text: &str) {
         let text = sanitise(text);
         match &self.form {
-            Form::Lines(_) => {
+            Form::Lines(lines) => {
                 let level = level.as_str().to_ascii_lowercase();
-                lines::line(&json!({ "event": "log", "level": level, "text": text }));
+                lines.line(&json!({ "event": "log", "level": level, "text": text }));
             }
             _ => self.show(&format!("{level} {text}")),
         }
@@ -153,8 +173,8 @@ impl Display {
 
     fn show(&self, text: &str) {
         match &self.form {
-            Form::Bar(bar) => bar.aside(|| say(text)),
-            _ => say(text),
+            Form::Bar(bar) if bar.is_shown() => bar.aside(|| speaker::write(&format!("{text}\n"))),
+            _ => self.speaker.say(text),
         }
     }
 }
@@ -200,7 +220,7 @@ fn words(event: &Event) -> Option<String> {
     })
 }
 
-fn say(text: &str) {
-    // Without a reader of stderr there is nobody to tell.
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+/// Says that lines were dropped, since they were not read fast enough.
+fn lost(count: u64) -> String {
+    format!("warning: {count} lines are missing here: stderr was not read")
 }

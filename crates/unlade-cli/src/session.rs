@@ -4,7 +4,10 @@ mod leftovers;
 mod settings;
 mod signals;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -15,7 +18,8 @@ use unlade::{Client, Error, ErrorKind, Result};
 
 use self::leftovers::Leftovers;
 pub(crate) use self::settings::read;
-use self::signals::Signals;
+use self::signals::{Consequences, Signals};
+use crate::failure;
 use crate::log;
 use crate::options::Common;
 use crate::progress::Display;
@@ -25,6 +29,20 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// After so long the user is told what a job that was asked to stop still waits for; most end sooner.
 const NOTICE: Duration = Duration::from_millis(200);
+
+/// How long a job for others may take to end once it is to stop at once: it cuts off what is under way, and says so.
+const HURRY: Duration = Duration::from_secs(1);
+
+/// How long a process that is ended without its job looks for what that left behind.
+const CLEANING: Duration = Duration::from_millis(500);
+
+/// What a verb works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nothing beyond this machine: no login is read, no certificate, no setting of connections.
+    Local,
+    Registries,
+}
 
 /// How long a job that was asked to stop is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,31 +59,36 @@ pub(crate) struct Session {
     client: Client,
     display: Arc<Display>,
     leftovers: Arc<Leftovers>,
+    signals: Signals,
     cancel: Cancel,
+    hurry: Cancel,
     json: bool,
 }
 
 impl Session {
     /// Reads what the options name and puts the client together.
-    pub(crate) fn begin(options: &Common, display: Arc<Display>) -> Result<Self> {
+    pub(crate) fn begin(options: &Common, display: Arc<Display>, reach: Reach) -> Result<Self> {
         log::begin(options, &display);
         let leftovers = Arc::new(Leftovers::new(Arc::clone(&display)));
         let cancel = Cancel::new();
-        let environment = Environment::of_process();
-        let keychain = settings::credentials(options, &environment)?;
-        let client = Client::builder()
-            .config(settings::config(options)?)
-            .credentials(keychain)
-            .roots(Arc::new(environment.roots()))
-            .observer(Arc::clone(&leftovers) as Arc<dyn Observer>)
-            .cancel(cancel.clone())
-            .build()?;
+        let mut client = Client::builder().observer(Arc::clone(&leftovers) as Arc<dyn Observer>).cancel(cancel.clone());
+        if reach == Reach::Registries {
+            let environment = Environment::of_process();
+            let keychain = settings::credentials(options, &environment)?;
+            client =
+                client.config(settings::config(options)?).credentials(keychain).roots(Arc::new(environment.roots()));
+        }
+        let client = client.build()?;
         // One thread: the data path has threads of its own, and a second one here costs more than it gives.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::io("cannot start the runtime", error))?;
-        Ok(Self { runtime, client, display, leftovers, cancel, json: options.json })
+        // After all files are read, which may block, and before the job begins: from here on a signal finds it stoppable.
+        let ending = Ending { display: Arc::clone(&display), leftovers: Arc::clone(&leftovers) };
+        let signals = Signals::listen(ending).map_err(|error| Error::io("cannot listen for signals", error))?;
+        let hurry = Cancel::new();
+        Ok(Self { runtime, client, display, leftovers, signals, cancel, hurry, json: options.json })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -80,6 +103,11 @@ impl Session {
         &self.cancel
     }
 
+    /// Is cancelled once the user wants a job for others to end at once, whatever is under way.
+    pub(crate) fn hurry(&self) -> &Cancel {
+        &self.hurry
+    }
+
     /// Says whether one JSON document is wanted on stdout.
     pub(crate) fn json(&self) -> bool {
         self.json
@@ -88,8 +116,7 @@ impl Session {
     /// Runs a job, with the display beside it, until it ends or a signal asks it to stop.
     pub(crate) fn run(&self, job: impl Future<Output = Result<()>>, patience: Patience) -> Result<()> {
         self.runtime.block_on(async {
-            // Before the job begins: a signal that comes then must find it stoppable.
-            let mut signals = Signals::listen().map_err(|error| Error::io("cannot listen for signals", error))?;
+            let mut signals = self.signals.clone();
             tokio::pin!(job);
             let outcome = tokio::select! {
                 biased;
@@ -112,16 +139,23 @@ impl Session {
     /// that blocks (a pipe nobody reads, a slow disk) must not hold the process.
     async fn stop(
         &self,
-        job: impl Future<Output = Result<()>>,
+        mut job: Pin<&mut impl Future<Output = Result<()>>>,
         signals: &mut Signals,
         patience: Patience,
     ) -> Result<()> {
         self.cancel.cancel();
         let message = tokio::select! {
             biased;
-            outcome = job => return outcome,
+            outcome = &mut job => return outcome,
             () = self.wait(patience) => "stopped on request, without waiting any longer",
-            () = signals.stop() => "stopped at once on the second request",
+            () = signals.stop() => {
+                self.hurry.cancel();
+                if patience == Patience::Endless {
+                    // However it ended, it did not do all that it would have.
+                    let _ended_or_late = tokio::time::timeout(HURRY, job).await;
+                }
+                "stopped at once on the second request"
+            }
             never = self.display.tick() => never,
         };
         self.leftovers.remove();
@@ -144,10 +178,34 @@ impl Session {
     }
 }
 
+/// What signals do by themselves.
+struct Ending {
+    display: Arc<Display>,
+    leftovers: Arc<Leftovers>,
+}
+
+impl Consequences for Ending {
+    fn first(&self) {
+        self.display.hurry();
+    }
+
+    fn last(&self) {
+        let (done, removed) = channel::<()>();
+        let leftovers = Arc::clone(&self.leftovers);
+        // On a thread: the disk may be what the run is stuck in.
+        thread::spawn(move || {
+            leftovers.remove();
+            drop(done);
+        });
+        let _removed_or_late = removed.recv_timeout(CLEANING);
+        std::process::exit(failure::exit_code(ErrorKind::Interrupted).into());
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::mpsc::Sender;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use clap::Parser as _;
     use rustix::process::{Signal, getpid, kill_process};
@@ -161,7 +219,7 @@ mod tests {
 
     fn session() -> Session {
         let options = Options::try_parse_from(["unlade", "digest", "localhost:1/a"]).unwrap();
-        Session::begin(&options.common, Display::new(options.common.progress, Voice::All)).unwrap()
+        Session::begin(&options.common, Display::new(options.common.progress, Voice::All), Reach::Registries).unwrap()
     }
 
     /// Asks this very process to stop, which is harmless once a session listens.
@@ -169,12 +227,16 @@ mod tests {
         kill_process(getpid(), Signal::TERM).unwrap();
     }
 
+    /// All sessions of a process hear its signals.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A job that fills a file, is asked to stop and does not end; then `more` happens.
     #[track_caller]
     fn stop_a_job_that_hangs(patience: Patience, more: impl Future<Output = ()>) -> Error {
-        // All sessions of a process hear its signals.
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let (session, folder) = (session(), tempfile::tempdir().unwrap());
         let path = folder.path().join("partial");
         std::fs::write(&path, "half").unwrap();
@@ -186,7 +248,6 @@ mod tests {
             std::future::pending().await
         };
         let error = session.run(job, patience).unwrap_err();
-        drop(alone);
         assert!(!path.exists());
         error
     }
@@ -206,7 +267,34 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_is_stuck_is_ended_at_the_third_request() {
+        struct Told(Sender<&'static str>);
+        impl Consequences for Told {
+            fn first(&self) {
+                self.0.send("first").unwrap();
+            }
+
+            fn last(&self) {
+                self.0.send("last").unwrap();
+            }
+        }
+        let _alone = alone();
+        let (tell, told) = channel();
+        let mut signals = Signals::listen(Told(tell)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // Each is waited for: two at the same time may be one to the system.
+        for number in 1..=2 {
+            ask_to_stop();
+            runtime.block_on(signals.stop());
+            assert_eq!(told.try_recv().ok(), (number == 1).then_some("first"));
+        }
+        ask_to_stop();
+        assert_eq!(told.recv_timeout(PATIENCE), Ok("last"));
+    }
+
+    #[test]
     fn the_end_waits_for_nothing_that_hangs() {
+        let _alone = alone();
         let session = session();
         let (started, begun) = channel();
         let (release, hanging) = channel::<()>();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use jiff::{Timestamp, Unit};
@@ -31,12 +31,13 @@ const MAX_METHOD: usize = 32;
 /// handed to the system), `seconds` and `complete` (whether the whole answer was). Where lines had to be dropped since
 /// the log could not be written fast enough, the next one has `dropped`, their number.
 ///
-/// A thread of its own writes it, so that no answer waits for the disk. The
-/// [`Server`](crate::Server) ends once everything is written.
+/// A thread of its own writes it, so that no answer waits for the disk. The [`Server`](crate::Server) ends once
+/// everything is written, if that takes no longer than a few seconds.
 #[derive(Debug)]
 pub struct AccessLog {
     pen: Pen,
     scribe: JoinHandle<()>,
+    observer: Arc<dyn Observer>,
 }
 
 impl AccessLog {
@@ -63,12 +64,13 @@ impl AccessLog {
     pub fn to(out: impl Write + Send + 'static, observer: Arc<dyn Observer>) -> Result<Self> {
         let (sender, inbox) = sync_channel(BACKLOG);
         let dropped = Arc::<AtomicU64>::default();
-        let scribe = Scribe { out: BufWriter::new(out), dropped: Arc::clone(&dropped), observer, troubled: false };
+        let (out, watcher) = (BufWriter::new(out), Arc::clone(&observer));
+        let scribe = Scribe { out, dropped: Arc::clone(&dropped), observer: watcher, troubled: false };
         let scribe = std::thread::Builder::new()
             .name("unlade-access".to_owned())
             .spawn(move || scribe.work(&inbox))
             .map_err(|error| Error::io("cannot start a thread for the access log", error))?;
-        Ok(Self { pen: Pen { sender, dropped }, scribe })
+        Ok(Self { pen: Pen { sender, dropped }, scribe, observer })
     }
 
     /// Returns what entries are written with.
@@ -76,15 +78,24 @@ impl AccessLog {
         self.pen.clone()
     }
 
-    /// Waits until everything is written. All other pens must be gone.
-    pub(crate) async fn close(self) {
-        let Self { pen, scribe } = self;
+    /// Waits until everything is written, but no longer than that may take. All other pens must be gone.
+    pub(crate) async fn close(self, limit: Duration) {
+        let Self { pen, scribe, observer } = self;
         drop(pen);
-        let written = tokio::task::spawn_blocking(move || scribe.join()).await;
-        if let Ok(Err(panic)) = written {
-            std::panic::resume_unwind(panic);
+        let written = tokio::task::spawn_blocking(move || scribe.join());
+        match tokio::time::timeout(limit, written).await {
+            Ok(Ok(Err(panic))) => std::panic::resume_unwind(panic),
+            // The other error is that of a runtime which ends.
+            Ok(_) => {}
+            Err(_) => warn(&*observer, LAST_LINES_LOST.to_owned()),
         }
     }
+}
+
+const LAST_LINES_LOST: &str = "the access log ends without its last lines";
+
+fn warn(observer: &dyn Observer, text: String) {
+    observer.notice(&Event::Warning { text });
 }
 
 /// Writes entries, without ever waiting.
@@ -204,7 +215,7 @@ impl<W: Write> Scribe<W> {
             self.tell(written.and(flushed));
         }
         if self.out.flush().is_err() || self.dropped.load(Ordering::Relaxed) > 0 {
-            self.warn("the access log ends without its last lines".to_owned());
+            warn(&*self.observer, LAST_LINES_LOST.to_owned());
         }
     }
 
@@ -223,13 +234,9 @@ impl<W: Write> Scribe<W> {
     fn tell(&mut self, outcome: io::Result<()>) {
         let troubled = outcome.is_err();
         if let (Err(error), false) = (outcome, self.troubled) {
-            self.warn(format!("the access log cannot be written: {error}"));
+            warn(&*self.observer, format!("the access log cannot be written: {error}"));
         }
         self.troubled = troubled;
-    }
-
-    fn warn(&self, text: String) {
-        self.observer.notice(&Event::Warning { text });
     }
 }
 

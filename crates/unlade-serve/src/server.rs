@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::access_log::{AccessLog, Pen};
 use crate::gate::{Connection, Gate, Limits};
@@ -97,9 +99,21 @@ impl Server {
     ///
     /// Needs a runtime with time and I/O enabled; one thread is enough.
     ///
-    /// A client that stopped reading may hold the end up for the minute that it may rest, and so may an access log
-    /// that is not taken. Dropping the future ends the wait, not the answers under way: those end with the runtime.
+    /// A client that takes its answer slowly holds the end up for as long as that takes, one that stopped reading for
+    /// the minute that it may rest, and an access log that is not taken for a few seconds. Dropping the future drops
+    /// the answers under way.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        self.serve_until(listener, shutdown, std::future::pending()).await;
+    }
+
+    /// Does what [`serve`](Self::serve) does until `hurry` ends, too: then what is under way is cut off, and has its
+    /// lines in the access log as far as half a second suffices for them.
+    pub async fn serve_until(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+        hurry: impl Future<Output = ()> + Send,
+    ) {
         let Self { router, tls, logins, access_log, limits } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(BUFFER).max_header_size(MAX_HEAD);
@@ -107,19 +121,28 @@ impl Server {
         let house = Arc::new(House { http, limits, logins, pen, router: TowerToHyperService::new(router), tls });
         let mut gate = Gate::new(listener, limits);
         let (leave, leaving) = watch::channel(());
+        let mut guests = JoinSet::new();
         tokio::pin!(shutdown);
         loop {
-            let (connection, address) = tokio::select! {
-                accepted = gate.accept() => accepted,
+            tokio::select! {
+                (connection, address) = gate.accept() => {
+                    guests.spawn(Arc::clone(&house).receive(connection, address, leaving.clone()));
+                }
+                Some(_left) = guests.join_next() => {}
                 () = &mut shutdown => break,
-            };
-            tokio::spawn(Arc::clone(&house).receive(connection, address, leaving.clone()));
+            }
         }
         drop((gate, house, leaving));
         leave.send_replace(());
-        leave.closed().await;
+        let left = async { while guests.join_next().await.is_some() {} };
+        let lines_wait = tokio::select! {
+            () = left => LAST_LINES,
+            () = hurry => LAST_LINES_IN_HURRY,
+        };
+        // Each connection that is dropped leaves what it has for the log.
+        guests.shutdown().await;
         if let Some(log) = access_log {
-            log.close().await;
+            log.close(lines_wait).await;
         }
     }
 
@@ -139,6 +162,10 @@ const MAX_HEAD: usize = 32 << 10;
 
 /// How much of the body of a request is taken, in bytes, so that another request can follow on the connection.
 const MAX_BODY: usize = 1 << 20;
+
+/// How long the last lines of an access log may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
+const LAST_LINES_IN_HURRY: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 struct House {
@@ -167,7 +194,7 @@ enum Taken {
 }
 
 impl House {
-    /// Serves one connection to its end; `leaving` tells when that should be, and is held as long as it lasts.
+    /// Serves one connection to its end; `leaving` tells when that should be.
     async fn receive(self: Arc<Self>, connection: Connection, address: SocketAddr, mut leaving: watch::Receiver<()>) {
         let greeting = tokio::select! {
             greeted = self.greet(connection) => greeted,
@@ -177,9 +204,6 @@ impl House {
         if let Some((stream, door)) = greeting {
             self.converse(stream, door, address.ip(), &mut leaving).await;
         }
-        // Whoever waits for the last connection finds nothing left of it, and no entry of the log on its way.
-        drop(self);
-        drop(leaving);
     }
 
     /// Shakes hands with a client, if it comes to that in time.

@@ -135,6 +135,13 @@ impl Run {
         Running::new(child, self)
     }
 
+    /// Starts the program as [`start`](Self::start) does, with a stderr that is a pipe which nobody ever reads.
+    #[track_caller]
+    pub fn start_half_heard(&self) -> Running {
+        let child = self.spawn(self.signalled(), Stdio::piped(), Stdio::piped());
+        Running::half_heard(child, self)
+    }
+
     /// Says in messages what was run.
     fn name(&self) -> String {
         format!("{} {:?}", self.program.display(), self.arguments)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::units;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Serve {
     /// A layout, or a folder of layouts
     pub(crate) folder: PathBuf,

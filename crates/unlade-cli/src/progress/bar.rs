@@ -99,6 +99,11 @@ impl Bar {
         });
     }
 
+    /// Says whether it may be on the terminal.
+    pub(super) fn is_shown(&self) -> bool {
+        self.state().stage == Stage::Shown
+    }
+
     /// Shows something else on the same terminal: the bar steps aside.
     pub(super) fn aside(&self, show: impl FnOnce()) {
         let state = self.state();

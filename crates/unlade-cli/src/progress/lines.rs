@@ -9,12 +9,15 @@ use unlade::observe::Event;
 use unlade::spec::text::sanitise;
 use unlade::transfer::Progress;
 
+use super::speaker::Speaker;
+
 /// So many ticks are between two lines of progress.
 const TICKS: u32 = 10;
 
 /// Lines about what happens, and how far it is.
 pub(super) struct Lines {
     counters: Arc<Progress>,
+    speaker: Arc<Speaker>,
     pace: Mutex<Pace>,
 }
 
@@ -27,9 +30,9 @@ struct Pace {
 }
 
 impl Lines {
-    pub(super) fn new(counters: Arc<Progress>) -> Self {
+    pub(super) fn new(counters: Arc<Progress>, speaker: Arc<Speaker>) -> Self {
         let pace = Pace { since: Instant::now(), verified: 0, rate: 0.0, ticks: 0 };
-        Self { counters, pace: Mutex::new(pace) }
+        Self { counters, speaker, pace: Mutex::new(pace) }
     }
 
     /// Prints how far it is, once a second while bytes come.
@@ -52,13 +55,18 @@ impl Lines {
             // The last word on how far it is: all of it.
             self.progress(&self.pace.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        line(&document(event, Timestamp::now()));
+        self.line(&document(event, Timestamp::now()));
+    }
+
+    /// Prints one object.
+    pub(super) fn line(&self, value: &Value) {
+        self.speaker.say(&value.to_string());
     }
 
     fn progress(&self, pace: &Pace) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
         let rate = pace.rate as u64;
-        line(&json!({
+        self.line(&json!({
             "event": "progress",
             "bytes_verified": self.counters.verified(),
             "bytes_fetched": self.counters.fetched(),
@@ -84,9 +92,9 @@ impl Pace {
     }
 }
 
-/// Prints one object.
-pub(super) fn line(value: &Value) {
-    super::say(&value.to_string());
+/// Says that lines were dropped, since they were not read fast enough.
+pub(super) fn lost(count: u64) -> String {
+    json!({ "event": "warning", "reason": format!("{count} lines are missing here: stderr was not read") }).to_string()
 }
 
 /// Describes what happened.

@@ -3,18 +3,93 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
+use std::thread;
+use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// How long a run may take to end once it was asked to twice; a third request ends it at once.
+const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// The signals that were taken over from the system, which would end the process at once.
+///
+/// A thread of its own hears them: whatever the others are stuck in, the process can be stopped. Clones hear the same.
+#[derive(Clone)]
 pub(super) struct Signals {
+    /// How many came.
+    heard: watch::Receiver<u32>,
+    /// How many of them were waited for.
+    seen: u32,
+}
+
+/// What follows from signals, whether or not anyone waits for them.
+pub(super) trait Consequences: Send + 'static {
+    /// Is called at the first.
+    fn first(&self);
+
+    /// Is called when the run has not ended after the second, and ends the process.
+    fn last(&self);
+}
+
+impl Signals {
+    /// Takes the signals over, until the last clone is gone.
+    pub(super) fn listen(consequences: impl Consequences) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let taken = {
+            let _context = runtime.enter();
+            Taken::over()?
+        };
+        let (count, heard) = watch::channel(0);
+        let name = "unlade-signals".to_owned();
+        thread::Builder::new().name(name).spawn(move || hear(&runtime, taken, &count, &consequences))?;
+        Ok(Self { heard, seen: 0 })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn stop(&mut self) {
+        self.seen += 1;
+        let seen = self.seen;
+        let heard = self.heard.wait_for(|count| *count >= seen).await.is_ok();
+        if !heard {
+            // The thread does not end before us; if it did, nothing could be heard any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Counts signals for as long as anyone may want to know.
+fn hear(runtime: &Runtime, mut taken: Taken, count: &watch::Sender<u32>, consequences: &impl Consequences) {
+    runtime.block_on(async {
+        for number in 1..=2 {
+            tokio::select! {
+                () = taken.next() => {}
+                () = count.closed() => return,
+            }
+            if number == 1 {
+                consequences.first();
+            }
+            count.send_replace(number);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LAST_CHANCE) => {}
+            () = taken.next() => {}
+            () = count.closed() => return,
+        }
+        consequences.last();
+    });
+}
+
+/// The signals themselves.
+struct Taken {
     stop: Vec<Signal>,
     _size: Signal,
 }
 
-impl Signals {
+impl Taken {
     /// Takes the signals over; needs a runtime.
-    pub(super) fn listen() -> io::Result<Self> {
+    fn over() -> io::Result<Self> {
         // Without the text, as without /proc, nothing is known to be ignored.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mut stop = Vec::new();
@@ -30,7 +105,7 @@ impl Signals {
     }
 
     /// Waits for one of them.
-    pub(super) async fn stop(&mut self) {
+    async fn next(&mut self) {
         poll_fn(|context| {
             let any = self.stop.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
             if any { Poll::Ready(()) } else { Poll::Pending }

@@ -19,7 +19,7 @@ use unlade::spec::reference::Reference;
 use unlade::{Error, ErrorKind, Result};
 
 use crate::options::{Choice, Verb};
-use crate::session::{Patience, Session};
+use crate::session::{Patience, Reach, Session};
 
 /// Runs a verb.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
@@ -42,6 +42,14 @@ pub(crate) fn patience(verb: &Verb) -> Patience {
     match verb {
         Verb::Serve(_) => Patience::Endless,
         _ => Patience::Brief,
+    }
+}
+
+/// Says what a verb works with.
+pub(crate) fn reach(verb: &Verb) -> Reach {
+    match verb {
+        Verb::About(_) | Verb::Serve(_) => Reach::Local,
+        _ => Reach::Registries,
     }
 }
 

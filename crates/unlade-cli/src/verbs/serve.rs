@@ -1,12 +1,13 @@
 //! `unlade serve`.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::net::TcpListener;
-use unlade::observe::{Event, Observer as _};
+use unlade::observe::{Event, Observer};
 use unlade::{Error, ErrorKind, Result};
 use unlade_serve::{AccessLog, Logins, Server, Shelf, Tls};
 
@@ -15,19 +16,11 @@ use crate::output;
 use crate::session::{Session, read};
 
 pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<()> {
-    let mut server = Server::new(Shelf::open(&options.folder)?);
-    let (tls, logins) = (tls(options)?, logins(options)?);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let warning = exposed(options.listen, tls.as_ref(), logins.as_ref());
-    if let Some(tls) = tls {
-        server = server.tls(tls);
-    }
-    if let Some(logins) = logins {
-        server = server.logins(logins);
-    }
-    if let Some(path) = &options.access_log {
-        server = server.access_log(session.cancel().guard(access_log(path, session)).await?);
-    }
+    let (asked, observer) = (options.clone(), Arc::clone(session.display()) as Arc<dyn Observer>);
+    // Where it may block: a pipe waits for its writer or reader, and signals are to be heard meanwhile.
+    let opened = tokio::task::spawn_blocking(move || Opened::open(&asked, observer));
+    let opened = async { opened.await.unwrap_or_else(|error| Err(Error::io("cannot open the files", error.into()))) };
+    let Opened { server, scheme, warning } = session.cancel().guard(opened).await?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| Error::io(format!("cannot listen on {}", options.listen), error))?;
@@ -41,10 +34,37 @@ pub(super) async fn run(options: &options::Serve, session: &Session) -> Result<(
     } else {
         output::line(&format!("listening on {url}")).await?;
     }
-    let cancel = session.cancel().clone();
-    server.serve(listener, async move { cancel.cancelled().await }).await;
+    let (cancel, hurry) = (session.cancel().clone(), session.hurry().clone());
+    server.serve_until(listener, async move { cancel.cancelled().await }, async move { hurry.cancelled().await }).await;
     session.display().summary("stopped on request");
     Ok(())
+}
+
+/// A server with all that the options name.
+struct Opened {
+    server: Server,
+    scheme: &'static str,
+    warning: Option<String>,
+}
+
+impl Opened {
+    /// Opens and reads it all; blocks.
+    fn open(options: &options::Serve, observer: Arc<dyn Observer>) -> Result<Self> {
+        let mut server = Server::new(Shelf::open(&options.folder)?);
+        let (tls, logins) = (tls(options)?, logins(options)?);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let warning = exposed(options.listen, tls.as_ref(), logins.as_ref());
+        if let Some(tls) = tls {
+            server = server.tls(tls);
+        }
+        if let Some(logins) = logins {
+            server = server.logins(logins);
+        }
+        if let Some(path) = &options.access_log {
+            server = server.access_log(access_log(path, observer)?);
+        }
+        Ok(Self { server, scheme, warning })
+    }
 }
 
 fn tls(options: &options::Serve) -> Result<Option<Tls>> {
@@ -52,7 +72,7 @@ fn tls(options: &options::Serve) -> Result<Option<Tls>> {
         |given: &str, missing: &str| Error::new(ErrorKind::InvalidInput, format!("{given} needs {missing}, too"));
     match (&options.tls_cert, &options.tls_key) {
         (Some(certificate), Some(key)) => {
-            let (chain, secret) = (read(certificate)?, read(key)?);
+            let (chain, secret) = (file("--tls-cert", certificate)?, file("--tls-key", key)?);
             let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
             Tls::from_pem((&certificate, &chain), (&key, &secret)).map(Some)
         }
@@ -63,19 +83,35 @@ fn tls(options: &options::Serve) -> Result<Option<Tls>> {
 }
 
 fn logins(options: &options::Serve) -> Result<Option<Logins>> {
-    let open = |path: &Path| Logins::from_htpasswd(&path.display().to_string(), &read(path)?);
+    let open = |path: &Path| Logins::from_htpasswd(&path.display().to_string(), &file("--htpasswd", path)?);
     options.htpasswd.as_deref().map(open).transpose()
 }
 
-/// Opens the log where it may block: a pipe waits for its reader, and signals are to be heard meanwhile.
-async fn access_log(path: &Path, session: &Session) -> Result<AccessLog> {
-    let observer = Arc::clone(session.display());
+/// Reads the file that an option names.
+fn file(option: &str, path: &Path) -> Result<Vec<u8>> {
     if path == Path::new("-") {
-        return AccessLog::to(std::io::stderr(), observer);
+        // There is one stdin, and three options that could want it.
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{option} takes a file, and does not read stdin")));
     }
-    let path = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || AccessLog::append(&path, observer)).await;
-    opened.unwrap_or_else(|error| Err(Error::io("cannot open the access log", std::io::Error::other(error))))
+    read(path)
+}
+
+fn access_log(path: &Path, observer: Arc<dyn Observer>) -> Result<AccessLog> {
+    if path == Path::new("-") { AccessLog::to(Stderr, observer) } else { AccessLog::append(path, observer) }
+}
+
+/// Stderr, on which lines stay whole beside what else is said there.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Says what others than this machine's own users could do.

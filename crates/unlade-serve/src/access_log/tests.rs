@@ -61,7 +61,7 @@ async fn a_line_has_the_documented_keys_in_their_order() {
     first.answered(StatusCode::OK, Some("alice".into()));
     log.pen().write(first.end(2, End::Whole));
     log.pen().write(Entry::begin(Ipv6Addr::LOCALHOST.into()).end(0, End::Broken));
-    log.close().await;
+    log.close(Duration::from_mins(1)).await;
     let text = String::from_utf8(book.0.lock().unwrap().clone()).unwrap();
     let keys = ["time", "client", "user", "method", "path", "status", "bytes", "seconds", "complete"];
     for line in text.lines() {
@@ -118,7 +118,7 @@ async fn nobody_waits_for_a_log_that_is_not_taken_and_the_next_line_counts_what_
         std::thread::yield_now();
     }
     drop(pen);
-    log.close().await;
+    log.close(Duration::from_mins(1)).await;
     let lines = book.lines();
     let dropped: u64 = lines.iter().filter_map(|line| line["dropped"].as_u64()).sum();
     assert!(dropped > 0);
@@ -172,7 +172,7 @@ async fn a_file_is_appended_to_and_one_that_cannot_be_written_is_named() {
     for _ in 0..2 {
         let log = AccessLog::append(&path, Arc::<Blind>::default()).unwrap();
         log.pen().write(entry("/").end(0, End::Whole));
-        log.close().await;
+        log.close(Duration::from_mins(1)).await;
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
     let error = AccessLog::append(folder.path(), Arc::<Blind>::default()).unwrap_err();

@@ -1,7 +1,7 @@
 //! A program that is still running.
 
 use std::io::Read;
-use std::process::Child;
+use std::process::{Child, ChildStderr};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Running {
     child: Child,
     stdout: Listener,
     stderr: Listener,
+    /// A stderr that nobody reads, kept open.
+    unread: Option<ChildStderr>,
     name: String,
     // Kept for as long as the program runs in it.
     _home: Arc<TempDir>,
@@ -81,6 +83,14 @@ impl Running {
         Self::listening(child, stdout, stderr, run)
     }
 
+    /// Listens to nothing but stdout: the pipe of stderr fills, and what is written there then blocks.
+    pub(super) fn half_heard(mut child: Child, run: &Run) -> Self {
+        let (stdout, unread) = (child.stdout.take().expect("stdout is a pipe"), child.stderr.take());
+        let mut running = Self::listening(child, stdout, std::io::empty(), run);
+        running.unread = unread;
+        running
+    }
+
     /// Listens to a program at the other ends of its stdout and stderr.
     pub(super) fn listening(
         child: Child,
@@ -89,7 +99,7 @@ impl Running {
         run: &Run,
     ) -> Self {
         let (stdout, stderr) = (Listener::new(stdout), Listener::new(stderr));
-        Self { child, stdout, stderr, name: run.name(), _home: Arc::clone(&run.home) }
+        Self { child, stdout, stderr, unread: None, name: run.name(), _home: Arc::clone(&run.home) }
     }
 
     fn stop(&mut self) {
