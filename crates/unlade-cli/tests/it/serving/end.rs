@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -38,6 +39,7 @@ fn a_stderr_that_nobody_reads_holds_up_neither_answers_nor_the_end() {
         let (running, address) = half_heard(&site.run().args(options));
         // Each is a line of the log, or two, of more than a hundred bytes: enough for any pipe and queue.
         let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
+        stream.get_ref().set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let request = format!("GET /v2/{} HTTP/1.1\r\nHost: r\r\n\r\n", "x".repeat(500));
         for _ in 0..3000 {
             stream.get_mut().write_all(request.as_bytes()).unwrap();
