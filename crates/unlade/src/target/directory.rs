@@ -76,6 +76,11 @@ impl Directory {
         Ok(Self { descriptor, path: path.to_owned(), made: Made::default(), anchor: None })
     }
 
+    /// Takes a folder that is open, and the path that it is known by.
+    pub(super) fn held(descriptor: OwnedFd, path: PathBuf) -> Self {
+        Self { descriptor, path, made: Made::default(), anchor: None }
+    }
+
     /// Opens the same folder once more: for one of the files that go into it together.
     pub(super) fn share(&self, anchor: Option<Anchor>) -> Result<Self> {
         let descriptor = self

@@ -4,17 +4,18 @@
 //! folder beside it, and that becomes the folder by one renaming, or goes into the one that is there file by file.
 
 mod clear;
+mod folders;
 mod member;
 mod merge;
 mod packing;
 mod reader;
 mod staging;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use self::merge::Merge;
@@ -23,11 +24,11 @@ use self::reader::Reader;
 use self::staging::Staging;
 use super::directory::{Directory, describe};
 use super::file::{Durability, FileOptions, Place};
-use super::lock::{self, Patience};
+use super::lock::{self, Hold, Patience};
 use super::pages::FilePages;
 use super::partial::{Partial, name_limit, partial_name};
 pub use super::place::resolve_tree;
-use super::room::reserve;
+use super::room::{reserve, set_length};
 use super::root::Root;
 use super::title::Title;
 use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
@@ -70,6 +71,14 @@ struct Filling {
     parent: Arc<Directory>,
     /// Where it is unpacked: beside the folder to come, or in the one that is there, which may be another file system.
     work: Arc<Directory>,
+}
+
+/// How a folder came to its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Appearance {
+    /// Someone else has it.
+    Taken,
+    Whole,
 }
 
 impl Archive {
@@ -141,12 +150,29 @@ impl TreeTarget {
         Ok(Room::Empty)
     }
 
-    /// Unpacks the proven blob and publishes what it holds.
-    fn unpack(&self, filling: &Filling, size: u64) -> Result<()> {
-        let Filling { partial, parent, work, .. } = filling;
-        let name = partial_name(partial.name(), name_limit(work));
-        let mut staging = Staging::make(work, name, self.cancel.clone())?;
-        self.observer.notice(&Event::PartialMade { path: work.join(staging.name()) });
+    /// Removes what a run that was killed left beside the folder, before that was there; it is filled from inside now.
+    fn sweep(&self, parent: &Arc<Directory>, job: &Job) -> Result<()> {
+        let blob = partial_name(&self.place.name, name_limit(parent));
+        let unpacked = staging::staging_name(parent, &blob);
+        if parent.look(&blob)?.is_none() && parent.look(&unpacked)?.is_none() {
+            return Ok(());
+        }
+        // A run that is alive has it locked, and removes it itself.
+        let now = Job::new(job.content.clone(), Duration::ZERO, job.cancel.clone(), Arc::new(Blind));
+        let mut patience = Patience::new(&now, self.place.path(), lock::ask_system);
+        let Some(partial) = Partial::open(parent, &self.place.name, &mut patience)? else { return Ok(()) };
+        match (partial.hold(), fstat(partial.file())) {
+            (Hold::Locked, Ok(own)) => staging::sweep(parent, &unpacked, &own),
+            _ => Ok(()),
+        }
+    }
+
+    /// Unpacks the proven blob out of sight.
+    fn unpack(&self, filling: &Filling, size: u64) -> Result<Staging> {
+        let Filling { partial, work, .. } = filling;
+        let (path, durability) = (self.place.path(), self.options.durability);
+        let mut staging = Staging::make(work, partial, path, durability, self.cancel.clone())?;
+        self.observer.notice(&Event::PartialMade { path: staging.path() });
         let algorithm = self.archive.content.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
         let blob = Blob::new(Arc::clone(partial.file()), size);
         let packing = Packing::open(blob, algorithm, packing::limit(size), self.cancel.clone())?;
@@ -160,47 +186,69 @@ impl TreeTarget {
             let message = format!("the archive unpacks to {found}, where its publisher promises {expected}");
             return Err(Error::new(ErrorKind::Mismatch, message));
         }
-        self.publish_tree(&mut staging, parent, work)
+        Ok(staging)
     }
 
-    fn publish_tree(&self, staging: &mut Staging, parent: &Arc<Directory>, work: &Arc<Directory>) -> Result<()> {
-        let durability = self.options.durability;
-        if self.find(parent)?.is_none() {
-            staging::sync(staging.folder(), durability)?;
-            staging.finish(staging.folder(), |_| true)?;
-            staging::sync(staging.folder(), durability)?;
-            match merge::publish(work, staging.name(), parent, &self.place.name) {
-                Ok(()) => {
-                    staging.let_go();
-                    parent.keep();
-                    return self.settle_names(parent);
-                }
-                // Made meanwhile: it is filled like any other that was there.
-                Err(Errno::EXIST) => {}
-                Err(error) => {
-                    let message = format!("cannot publish {}", self.place.path().display());
-                    return Err(Error::io(message, error.into()));
-                }
-            }
+    /// Publishes what was unpacked: whole, or into the folder that is there.
+    ///
+    /// From the first name that is moved on, no signal stops it: it would leave half of an archive.
+    fn publish_tree(&self, staging: &mut Staging, filling: &Filling) -> Result<()> {
+        let parent = &filling.parent;
+        if self.find(parent)?.is_none() && self.appear(staging, filling)? == Appearance::Whole {
+            return Ok(());
         }
         let Some(there) = self.find(parent)? else {
             let message = format!("another program took {} away", self.place.path().display());
             return Err(Error::new(ErrorKind::Io, message));
         };
-        let merge = Merge { replace: self.options.allow(self.place.replace()), cancel: &self.cancel };
+        let durability = self.options.durability;
+        let merge = Merge { replace: self.options.allow(self.place.replace()), durability, cancel: &self.cancel };
         merge.check(staging.folder(), &there)?;
-        let mut new = BTreeSet::new();
-        for path in staging.paths() {
-            if staging::walk(&there, path)?.is_none() {
-                new.insert(path.clone());
-            }
-        }
-        staging::sync(staging.folder(), durability)?;
-        merge.carry_out(staging.folder(), &there)?;
-        staging.finish(&there, |path| new.contains(path))?;
-        staging::sync(&there, durability)?;
+        staging.folders().compare(&there)?;
+        staging.furnish()?;
+        self.cancel.check()?;
+        let mut moved = 0;
+        let carried = merge.carry_out(staging.folder(), &there, &mut moved);
+        // What was moved before an error is to be used, too.
+        let closed = staging.folders().close(&there);
         parent.keep();
-        Ok(())
+        carried.and(closed).map_err(|error| match moved {
+            0 => error,
+            _ => error
+                .making(format!("{} holds a part of the archive: {moved} names are new", self.place.path().display())),
+        })
+    }
+
+    /// Gives the folder its name as a whole, unless someone else made one meanwhile.
+    fn appear(&self, staging: &mut Staging, filling: &Filling) -> Result<Appearance> {
+        let Filling { partial, parent, work, .. } = filling;
+        let path = self.place.path().display();
+        staging.furnish()?;
+        self.cancel.check()?;
+        if !staging.is_at(work, staging.name())? {
+            let message = format!("another program took {} away", staging.path().display());
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        // The blob has served, and its name alone, which holds the lock, is left to a process that is killed now.
+        let _emptied_or_not = set_length(partial.file(), 0);
+        match merge::publish(work, staging.name(), parent, &self.place.name) {
+            Ok(()) => {}
+            // Made meanwhile: it is filled like any other that was there.
+            Err(Errno::EXIST) => return Ok(Appearance::Taken),
+            Err(error) => return Err(Error::io(format!("cannot publish {path}"), error.into())),
+        }
+        staging.let_go();
+        parent.keep();
+        if !staging.is_at(parent, &self.place.name)? {
+            let message = format!("another program replaced {path} while it was published");
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        let closed = staging.close();
+        closed.map_err(|error| {
+            error.making(format!("{path} is published, but not all of its folders have their modes"))
+        })?;
+        self.settle_names(parent)?;
+        Ok(Appearance::Whole)
     }
 
     fn settle_names(&self, parent: &Directory) -> Result<()> {
@@ -214,7 +262,7 @@ impl TreeTarget {
         })
     }
 
-    /// Says of what an error is, and what helps where the publisher is at fault.
+    /// Says of what an error in unpacking is, and what helps where the publisher is at fault.
     fn unpacked(&self, error: Error) -> Error {
         let helps = matches!(
             error.kind(),
@@ -242,7 +290,12 @@ impl Stage for TreeTarget {
         for _ in 0..MAX_TURNS {
             job.cancel.check()?;
             let parent = self.open_parent()?;
-            let work = self.find(&parent)?.map_or_else(|| Arc::clone(&parent), Arc::new);
+            let there = self.find(&parent)?;
+            if there.is_some() {
+                // Nobody asked for it; what stays is in the way of nothing.
+                drop(self.sweep(&parent, job));
+            }
+            let work = there.map_or_else(|| Arc::clone(&parent), Arc::new);
             if let Some(partial) = Partial::open(&work, &self.place.name, &mut patience)? {
                 return self.fill(partial, parent, work, job);
             }
@@ -259,7 +312,8 @@ impl Stage for TreeTarget {
         let path = self.place.path().to_owned();
         let mut filling = self.filling.take().ok_or_else(|| unprepared(&path))?;
         filling.pages.seal();
-        self.unpack(&filling, verified.size).map_err(|error| self.unpacked(error))?;
+        let mut staging = self.unpack(&filling, verified.size).map_err(|error| self.unpacked(error))?;
+        self.publish_tree(&mut staging, &filling)?;
         // The blob has served: one that stays is removed by the next run.
         drop(filling.partial.remove());
         self.observer.notice(&Event::Committed { target: path.display().to_string(), digest: verified.digest.clone() });

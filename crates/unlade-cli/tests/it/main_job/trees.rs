@@ -1,7 +1,7 @@
 //! Layers that are folders in an archive, as oras pushes them.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -179,7 +179,7 @@ fn a_name_that_the_publisher_chose_replaces_no_file_in_its_folder() {
     outcome.assert_code(7);
     let error = fair_error(&outcome);
     assert_eq!(error["kind"], "Exists");
-    assert!(error["causes"][0].as_str().unwrap().starts_with("tree/etc/deep/config exists already"), "{error}");
+    assert!(error["message"].as_str().unwrap().starts_with("tree/etc/deep/config exists already"), "{error}");
     assert_eq!(files(run.home()), ["tree/etc/deep/config"], "nothing else was published");
     assert_eq!(fs::read(run.home().join("tree/etc/deep/config")).unwrap(), b"mine");
     // One that is right is no reason to stop.
@@ -220,7 +220,7 @@ fn what_is_in_the_way_of_a_folder_is_named_and_nothing_is_published() {
         let outcome = run.run();
         outcome.assert_code(7);
         let error = fair_error(&outcome);
-        assert_eq!(error["causes"][0], format!("cannot replace {reason}"));
+        assert_eq!(error["message"], format!("cannot replace {reason}"));
         assert_eq!(all(&out), 1, "{reason}: {:?}", files(&out));
         assert_eq!(all(outside.path()), 0);
     }
@@ -317,7 +317,8 @@ fn a_broken_archive_is_refused_and_nothing_is_published() {
     refused(b"\x28\xb5\x2f\xfd and so on".to_vec(), 1, "Unsupported");
     refused(gzip_stored(&Tar::new().member("tree/sparse", b'S', b"").finish()), 1, "Unsupported");
     let huge = Tar::new().folder("tree").header("tree/huge", b'0', (1 << 33) - 1).unfinished();
-    refused(gzip_stored(&huge), 1, "Malformed");
+    refused(gzip_stored(&huge), 1, "TooLarge");
+    refused(huge, 1, "Malformed");
 }
 
 #[test]
@@ -360,6 +361,39 @@ fn a_signal_leaves_nothing_of_a_folder() {
     running.signal(Signal::INT);
     running.finish().assert_code(130);
     assert_eq!(all(run.home()), 0);
+}
+
+#[test]
+fn a_mode_that_changed_is_brought_where_files_may_be_replaced() {
+    let registry = registry_of(&packed(&tree().finish()).build());
+    let run = pull(&registry);
+    run.run().assert_code(0);
+    let file = run.home().join("tree/run");
+    let before = fs::metadata(&file).unwrap().mode();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    run.run().assert_code(0);
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600, "nothing may be replaced");
+    pull_again(&registry, &run).assert_code(0);
+    assert_eq!(fs::metadata(&file).unwrap().mode(), before);
+}
+
+#[test]
+fn a_link_of_the_users_is_never_replaced() {
+    let registry = registry_of(&packed(&tree().finish()).build());
+    let run = pull(&registry).args(["-o", "out"]);
+    let link = run.home().join("out/etc/run");
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    symlink("elsewhere", &link).unwrap();
+    let outcome = run.run();
+    outcome.assert_code(7);
+    assert_eq!(
+        fair_error(&outcome)["message"],
+        "cannot replace out/etc/run, which is a symbolic link to something else"
+    );
+    assert_eq!(all(run.home()), 3, "nothing else was published: {:?}", files(run.home()));
+    fs::remove_file(&link).unwrap();
+    symlink("../run", &link).unwrap();
+    run.run().assert_code(0);
 }
 
 #[test]

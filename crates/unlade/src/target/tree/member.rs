@@ -8,8 +8,9 @@ use crate::spec::text::{is_plain, sanitise};
 /// The longest target of a link, in bytes, as Linux takes it.
 const MAX_TARGET: usize = 4095;
 
-/// So many folders may lie in each other: each is held open on the way to what is in it.
-const MAX_DEPTH: usize = 128;
+/// So many folders may lie in each other: when they go into one that is there, both are open on
+/// the way, and read: three descriptors each.
+const MAX_DEPTH: usize = 64;
 
 /// The permissions that a member can have; the bits that change who a program runs as are never passed on.
 const PERMISSIONS: u32 = 0o777;
@@ -75,6 +76,10 @@ pub(super) fn member(header: &Header, records: &Records, name: &[u8], link: &[u8
     path.shrink_to_fit();
     let modified = records.modified.unwrap_or((header.modified, 0));
     let size = records.size.unwrap_or(header.size);
+    if what != What::File && size != 0 {
+        // Some readers skip the content, others do not: they would see different members from here on.
+        return Err(fault(name, "has no content and says that it has some"));
+    }
     Ok(Member { path, what, mode: header.mode & PERMISSIONS, modified, size })
 }
 
@@ -137,7 +142,8 @@ mod tests {
     use super::*;
 
     fn header(kind: Kind) -> Header {
-        Header { kind, name: Vec::new(), size: 3, link: Vec::new(), mode: 0o6755, modified: 7 }
+        let size = if kind == Kind::File { 3 } else { 0 };
+        Header { kind, name: Vec::new(), size, link: Vec::new(), mode: 0o6755, modified: 7 }
     }
 
     fn read(kind: Kind, name: &str, link: &str) -> Result<Member, ErrorKind> {
@@ -156,15 +162,15 @@ mod tests {
         for name in ["a/tree", "a/tree/", "./a/tree/"] {
             assert_eq!(read(Kind::Folder, name, "").unwrap().path, Vec::<String>::new(), "{name}");
         }
-        let deep = format!("a/tree/{}x", "d/".repeat(127));
-        assert_eq!(read(Kind::File, &deep, "").unwrap().path.len(), 128);
+        let deep = format!("a/tree/{}x", "d/".repeat(63));
+        assert_eq!(read(Kind::File, &deep, "").unwrap().path.len(), 64);
         let link = read(HARD, "a/tree/x", "a/tree/sub/y").unwrap().what;
         assert_eq!(link, What::HardLink(vec!["sub".to_owned(), "y".to_owned()]));
     }
 
     #[test]
     fn what_leads_out_or_is_neither_file_folder_nor_link_is_malformed() {
-        let deep = format!("a/tree/{}x", "d/".repeat(128));
+        let deep = format!("a/tree/{}x", "d/".repeat(64));
         for (kind, name, link) in [
             (Kind::File, "", ""),
             (Kind::File, "x", ""),

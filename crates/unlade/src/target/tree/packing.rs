@@ -22,6 +22,9 @@ const ALWAYS_ALLOWED: u64 = 1 << 30;
 /// come nowhere near, unless they are all zeros.
 const RATIO: u64 = 256;
 
+/// The most that gzip makes of a byte: 258 bytes take two bits at least (RFC 1951, section 3.2.5).
+const MAX_DEFLATED: u64 = 1032;
+
 /// Says how many bytes may come out of a blob of so many: what is above that is a bomb.
 pub(super) fn limit(packed: u64) -> u64 {
     packed.saturating_mul(RATIO).max(ALWAYS_ALLOWED)
@@ -34,6 +37,8 @@ pub(super) struct Packing {
     cancel: Cancel,
     seen: u64,
     limit: u64,
+    /// What can come out at all.
+    most: u64,
 }
 
 enum Form {
@@ -48,6 +53,7 @@ impl Packing {
     ///
     /// [`ErrorKind::Unsupported`] for other compressions than gzip.
     pub(super) fn open(blob: Blob, algorithm: Algorithm, limit: u64, cancel: Cancel) -> Result<Self> {
+        let size = blob.size;
         let mut reader = BufReader::with_capacity(CHUNK, blob);
         let start = reader.fill_buf().map_err(unread)?;
         let foreign = [
@@ -61,8 +67,12 @@ impl Packing {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let is_gzip = start.starts_with(b"\x1f\x8b");
-        let form = if is_gzip { Form::Gzip(Box::new(Gunzip::new(reader))) } else { Form::Plain(reader) };
-        Ok(Self { form, hasher: Hasher::new(algorithm), cancel, seen: 0, limit })
+        let (form, most) = if is_gzip {
+            (Form::Gzip(Box::new(Gunzip::new(reader))), size.saturating_mul(MAX_DEFLATED))
+        } else {
+            (Form::Plain(reader), size)
+        };
+        Ok(Self { form, hasher: Hasher::new(algorithm), cancel, seen: 0, limit, most })
     }
 
     /// Reads the next bytes; none is the end.
@@ -78,11 +88,32 @@ impl Packing {
         };
         self.seen += read as u64;
         if self.seen > self.limit {
-            let message = format!("more than {} bytes come out of the archive", self.limit);
-            return Err(Error::new(ErrorKind::TooLarge, message));
+            return Err(self.bomb());
         }
         self.hasher.update(&buffer[..read]);
         Ok(read)
+    }
+
+    /// Says whether so many bytes more can come, as long as none of them is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Malformed`] for more than there can be in the blob, [`ErrorKind::TooLarge`] above the limit.
+    pub(super) fn expect(&self, size: u64) -> Result<()> {
+        let left = |most: u64| most.saturating_sub(self.seen);
+        match self.form {
+            Form::Gzip(_) if size > left(self.limit) => Err(self.bomb()),
+            _ if size <= left(self.most) => Ok(()),
+            _ => {
+                let message =
+                    format!("it is said to have {size} bytes, where no more than {} can follow", left(self.most));
+                Err(Error::new(ErrorKind::Malformed, message))
+            }
+        }
+    }
+
+    fn bomb(&self) -> Error {
+        Error::new(ErrorKind::TooLarge, format!("more than {} bytes come out of the archive", self.limit))
     }
 
     /// Returns the digest of all that was read.

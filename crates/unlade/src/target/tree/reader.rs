@@ -1,6 +1,6 @@
 //! The members of a tar, one after the other.
 
-use super::member::{Member, member};
+use super::member::{Member, member, said};
 use super::packing::Packing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::digest::Digest;
@@ -97,6 +97,8 @@ impl<'a> Reader<'a> {
         let name = one_of(records.path.as_ref(), extensions.name.as_ref(), &header.name)?.clone();
         let link = one_of(records.link.as_ref(), extensions.link.as_ref(), &header.link)?;
         let member = member(header, &records, &name, link, self.title)?;
+        // Before room is made for it: what cannot come is a lie, and nothing that the disk is too small for.
+        self.packing.expect(member.size).map_err(|error| error.making(said(&name, "is too large")))?;
         self.content = member.size;
         self.padding = padding(member.size);
         Ok(Entry { member, name })

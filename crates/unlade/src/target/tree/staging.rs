@@ -1,27 +1,28 @@
 //! A hidden folder that an archive is unpacked into.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens, linkat, mkdirat, openat,
-    symlinkat, syncfs, utimensat,
+    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, fsync, futimens, linkat,
+    mkdirat, openat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
-use rustix::process::geteuid;
 
-use super::super::directory::Directory;
+use super::super::directory::{Directory, same};
 use super::super::file::Durability;
+use super::super::partial::{Partial, name_limit, partial_name};
 use super::super::publish::umask;
 use super::super::room::reserve;
-use super::clear::clear;
+use super::clear::{clear, each, strange};
+use super::folders::{Folders, Said, walk};
 use super::member::{Member, What, fault};
 use super::reader::{Entry, Reader};
 use crate::cancel::Cancel;
-use crate::error::{Advice, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Files from this size on have their room taken before their first byte.
 const LARGE: u64 = 1 << 20;
@@ -29,8 +30,23 @@ const LARGE: u64 = 1 << 20;
 /// How much is written at once.
 const PIECE: usize = 128 << 10;
 
-/// How many bytes the paths of folders may have together: they are remembered to the end, which sets their times.
-const MAX_PATHS: usize = 16 << 20;
+/// Permissions of everybody but the owner, which the hidden folder never has.
+const FOREIGN: u32 = 0o077;
+
+/// The write bits of everybody but the owner.
+const FOREIGN_WRITE: u32 = 0o022;
+
+/// In a folder that has it, everybody renames what is theirs alone.
+const STICKY: u32 = 0o1000;
+
+/// What speaks against a hidden folder, as the end of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Objection {
+    #[error("can be entered by others")]
+    Open,
+    #[error("belongs to user {0}")]
+    Owner(u32),
+}
 
 /// The hidden folder; it is removed with all that is in it when dropped, unless it was let go.
 ///
@@ -40,45 +56,63 @@ pub(super) struct Staging {
     parent: Arc<Directory>,
     name: OsString,
     folder: Directory,
+    found: Stat,
     /// The folder that the last member went into: most have it in common with the next.
     last: Option<(Vec<String>, Arc<Directory>)>,
-    folders: BTreeMap<Vec<String>, Finish>,
-    paths: usize,
-    mask: u32,
+    folders: Folders,
+    durability: Durability,
     cancel: Cancel,
     is_kept: bool,
 }
 
-/// What a folder gets once nothing more comes into it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Finish {
-    /// What its own member says; a folder that is only on the way to others has none.
-    said: Option<(u32, (i64, u32))>,
-}
-
 impl Staging {
-    /// Makes the folder; one that a killed process left there is removed first.
-    pub(super) fn make(parent: &Arc<Directory>, name: OsString, cancel: Cancel) -> Result<Self> {
-        let path = parent.join(&name);
-        if let Some(found) = parent.look(&name)? {
-            if found.st_uid != geteuid().as_raw() {
-                let message = format!("cannot use {}, which belongs to user {}", path.display(), found.st_uid);
-                let advice = Advice::RemoveStranger(path.display().to_string());
-                return Err(Error::new(ErrorKind::Io, message).advise(advice));
-            }
-            clear(parent, &name)?;
+    /// Makes the folder beside a partial; one that a killed process left there is removed first.
+    ///
+    /// In errors what is in it has the path that it will have.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] for one that someone else could have a hand in.
+    pub(super) fn make(
+        parent: &Arc<Directory>,
+        partial: &Partial,
+        path: &Path,
+        durability: Durability,
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let name = staging_name(parent, partial.name());
+        // What belongs to others may do to this process what it wants: the partial, which is this process's own, tells
+        // how that looks on this file system.
+        let own = fstat(partial.file())
+            .map_err(|error| Error::io(format!("cannot look at {}", partial.path().display()), error.into()))?;
+        sweep(parent, &name, &own)?;
+        let shown = parent.join(&name);
+        let failed = |error: Errno| Error::io(format!("cannot make the folder {}", shown.display()), error.into());
+        mkdirat(&**parent, &name, Mode::from_raw_mode(0o700)).map_err(failed)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&**parent, &name, flags, Mode::empty()).map_err(failed)?;
+        // Whoever may write the parent can have put another one there since.
+        let found = fstat(&opened).map_err(failed)?;
+        if let Some(objection) = objection(&found, &own) {
+            return Err(strange(parent, &name, &objection.to_string()));
         }
-        mkdirat(&**parent, &name, Mode::from_raw_mode(0o700))
-            .map_err(|error| Error::io(format!("cannot make the folder {}", path.display()), error.into()))?;
-        let folder = parent.step_into(&name)?.ok_or_else(|| taken_away(&path.display().to_string()))?;
+        let folder = Directory::held(opened, path.to_owned());
+        let mut is_empty = true;
+        each(&folder, |_| {
+            is_empty = false;
+            Ok(false)
+        })?;
+        if !is_empty {
+            return Err(strange(parent, &name, "another program fills"));
+        }
         Ok(Self {
             parent: Arc::clone(parent),
             name,
             folder,
+            found,
             last: None,
-            folders: BTreeMap::from([(Vec::new(), Finish::default())]),
-            paths: 0,
-            mask: umask(),
+            folders: Folders::new(umask(), durability),
+            durability,
             cancel,
             is_kept: false,
         })
@@ -92,6 +126,31 @@ impl Staging {
     /// Returns its name in the folder that it is in.
     pub(super) fn name(&self) -> &OsStr {
         &self.name
+    }
+
+    /// Returns its path, by its name.
+    pub(super) fn path(&self) -> PathBuf {
+        self.parent.join(&self.name)
+    }
+
+    /// Gives its folders what they need to be moved or to have their names: see [`Folders::furnish`].
+    pub(super) fn furnish(&self) -> Result<()> {
+        self.folders.furnish(&self.folder)
+    }
+
+    /// Closes its folders where they are: see [`Folders::close`].
+    pub(super) fn close(&self) -> Result<()> {
+        self.folders.close(&self.folder)
+    }
+
+    /// Returns the folders that were made in it.
+    pub(super) fn folders(&mut self) -> &mut Folders {
+        &mut self.folders
+    }
+
+    /// Says whether what a name stands for is this folder.
+    pub(super) fn is_at(&self, parent: &Directory, name: &OsStr) -> Result<bool> {
+        Ok(parent.look(name)?.is_some_and(|named| same(&named, &self.found)))
     }
 
     /// Leaves the folder where it is: it has its final name.
@@ -110,37 +169,12 @@ impl Staging {
         }
     }
 
-    /// Gives folders their modes and times, those of the paths for which `wanted` says so, in another folder than this
-    /// one if they were moved.
-    pub(super) fn finish(&self, place: &Directory, wanted: impl Fn(&[String]) -> bool) -> Result<()> {
-        // What is in a folder comes behind it, and has to be done before it.
-        for (path, finish) in self.folders.iter().rev().filter(|(path, _)| wanted(path)) {
-            self.cancel.check()?;
-            let Some(folder) = walk(place, path)? else { continue };
-            let (mode, modified) = finish.said.unwrap_or((0o777, (0, 0)));
-            fchmod(&folder, Mode::from_raw_mode(mode & !self.mask))
-                .map_err(|error| unset("mode", &folder.path().display().to_string(), error))?;
-            if finish.said.is_some() {
-                // A file system that has no such times is no reason to fail, here and below.
-                let _kept_or_not = futimens(&folder, &times(modified));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the paths of all folders, outer ones first.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Vec<String>> {
-        self.folders.keys()
-    }
-
     fn add_folder(&mut self, member: &Member, name: &[u8]) -> Result<()> {
         drop(self.enter(&member.path, name)?);
-        let finish = self.folders.entry(member.path.clone()).or_default();
-        if finish.said.is_some() {
-            return Err(fault(name, "stands in the archive twice"));
+        match self.folders.say(&member.path, Said { mode: member.mode, modified: member.modified }) {
+            None => Ok(()),
+            Some(_) => Err(fault(name, "stands in the archive twice")),
         }
-        finish.said = Some((member.mode, member.modified));
-        Ok(())
     }
 
     fn add_file(&mut self, member: &Member, name: &[u8], reader: &mut Reader<'_>) -> Result<()> {
@@ -161,10 +195,11 @@ impl Staging {
             file.write_all(&piece[..read])
                 .map_err(|error| Error::io(format!("cannot write to {}", path.display()), error))?;
         }
-        fchmod(&file, Mode::from_raw_mode(member.mode & !self.mask))
-            .map_err(|error| unset("mode", &path.display().to_string(), error))?;
+        fchmod(&file, Mode::from_raw_mode(member.mode & !self.folders.mask()))
+            .map_err(|error| Error::io(format!("cannot set the mode of {}", path.display()), error.into()))?;
+        // A file system that has no such times is no reason to fail.
         let _kept_or_not = futimens(&file, &times(member.modified));
-        Ok(())
+        sync(&file, self.durability).map_err(|error| Error::io(format!("cannot sync {}", path.display()), error.into()))
     }
 
     fn add_symlink(&mut self, member: &Member, name: &[u8], target: &str) -> Result<()> {
@@ -177,7 +212,7 @@ impl Staging {
     fn add_hard_link(&mut self, member: &Member, name: &[u8], target: &[String]) -> Result<()> {
         let unknown = || fault(name, "is a hard link to what is no file before it");
         let (target_name, target_folders) = target.split_last().ok_or_else(unknown)?;
-        let from = walk(&self.folder, target_folders).ok().flatten().ok_or_else(unknown)?;
+        let from = walk(&self.folder, target_folders.iter().map(String::as_str)).ok().flatten().ok_or_else(unknown)?;
         let found = from.look(OsStr::new(target_name))?.ok_or_else(unknown)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(unknown());
@@ -207,7 +242,7 @@ impl Staging {
                 Some(FileType::Directory) => {}
                 Some(_) => return Err(fault(name, "goes through what is no folder")),
                 None => {
-                    self.remember(&path[..=depth])?;
+                    self.folders.note(&path[..=depth])?;
                     mkdirat(&folder, component.as_str(), Mode::from_raw_mode(0o700)).map_err(|error| {
                         let path = folder.join(OsStr::new(component));
                         Error::io(format!("cannot make the folder {}", path.display()), error.into())
@@ -220,49 +255,63 @@ impl Staging {
         self.last = Some((path.to_vec(), Arc::clone(&folder)));
         Ok(folder)
     }
-
-    fn remember(&mut self, path: &[String]) -> Result<()> {
-        self.paths += path.iter().map(|component| component.len() + size_of::<String>()).sum::<usize>();
-        if self.paths > MAX_PATHS {
-            return Err(Error::new(ErrorKind::TooLarge, "the archive has too many folders"));
-        }
-        self.folders.insert(path.to_vec(), Finish::default());
-        Ok(())
-    }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if !self.is_kept {
+        if !self.is_kept && self.is_at(&self.parent, &self.name).unwrap_or(false) {
             // Whatever brought us here has an error of its own; what stays is removed by the next run.
-            drop(clear(&self.parent, &self.name));
+            drop(clear(&self.parent, &self.name, self.found.st_uid));
         }
     }
 }
 
-/// Makes all that is in the file system of a folder durable: one call, however many files there are.
-pub(super) fn sync(folder: &Directory, durability: Durability) -> Result<()> {
+/// Returns the name of the hidden folder beside a partial.
+pub(super) fn staging_name(parent: &Directory, partial: &OsStr) -> OsString {
+    partial_name(partial, name_limit(parent))
+}
+
+/// Removes what a killed process left under the hidden folder's name, if it is like what is this process's own.
+pub(super) fn sweep(parent: &Directory, name: &OsStr, own: &Stat) -> Result<()> {
+    let Some(found) = parent.look(name)? else { return Ok(()) };
+    let around = fstat(parent)
+        .map_err(|error| Error::io(format!("cannot look at {}", parent.path().display()), error.into()))?;
+    match objection(&found, own) {
+        // Where nobody else can have given it the name, its mode tells nothing.
+        Some(Objection::Open) if !is_shared(around.st_mode) => {}
+        Some(objection) => return Err(strange(parent, name, &objection.to_string())),
+        None => {}
+    }
+    clear(parent, name, own.st_uid)
+}
+
+/// Says what speaks against a hidden folder. One that others may enter is no hidden one: it could be any folder that
+/// was given its name.
+fn objection(found: &Stat, own: &Stat) -> Option<Objection> {
+    if found.st_uid != own.st_uid {
+        return Some(Objection::Owner(found.st_uid));
+    }
+    (found.st_mode & FOREIGN & !own.st_mode != 0).then_some(Objection::Open)
+}
+
+/// Says whether others than its owner may rename what is in a folder of a mode.
+fn is_shared(mode: u32) -> bool {
+    mode & FOREIGN_WRITE != 0 && mode & STICKY == 0
+}
+
+fn sync(file: &File, durability: Durability) -> rustix::io::Result<()> {
     match durability {
         Durability::NoSync => Ok(()),
-        Durability::Sync => {
-            syncfs(folder).map_err(|error| Error::io(format!("cannot sync {}", folder.path().display()), error.into()))
-        }
+        Durability::Sync => loop {
+            match fsync(file) {
+                Err(Errno::INTR) => {}
+                outcome => return outcome,
+            }
+        },
     }
 }
 
-/// Enters a folder by a path, without following links; `None` if it is not there.
-pub(super) fn walk(from: &Directory, path: &[String]) -> Result<Option<Directory>> {
-    let mut folder = from.share(None)?;
-    for component in path {
-        match folder.step(component)? {
-            Some(inner) => folder = inner,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(folder))
-}
-
-fn times((seconds, billionths): (i64, u32)) -> Timestamps {
+pub(super) fn times((seconds, billionths): (i64, u32)) -> Timestamps {
     Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         last_modification: Timespec { tv_sec: seconds, tv_nsec: billionths.into() },
@@ -274,10 +323,6 @@ fn unmade(folder: &Directory, last: &str, name: &[u8], error: Errno) -> Error {
         return fault(name, "stands in the archive twice");
     }
     Error::io(format!("cannot make {}", folder.join(OsStr::new(last)).display()), error.into())
-}
-
-fn unset(what: &str, path: &str, error: Errno) -> Error {
-    Error::io(format!("cannot set the {what} of {path}"), error.into())
 }
 
 fn taken_away(name: &str) -> Error {

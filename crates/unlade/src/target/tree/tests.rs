@@ -1,11 +1,13 @@
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use unlade_testkit::archive::Tar;
 
+use super::super::place::Replace;
 use super::*;
 use crate::spec::descriptor::Content;
 use crate::verify::{Verifier, digest_of};
@@ -29,6 +31,16 @@ fn filled(output: &Path, bytes: &[u8], cancel: &Cancel) -> (Box<TreeTarget>, Pro
     let mut verifier = Verifier::begin(&job.content, target.ticket());
     verifier.absorb(bytes).unwrap();
     (Box::new(target), verifier.settle().unwrap())
+}
+
+/// The mode of a file or a folder.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// Unpacks what a target was filled with, which is not published yet.
+fn unpacked(target: &TreeTarget, bytes: &[u8]) -> Staging {
+    target.unpack(target.filling.as_ref().unwrap(), bytes.len() as u64).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<PathBuf> {
@@ -120,4 +132,111 @@ fn paths_name_the_folder_itself() {
     assert_eq!(resolved("file"), Err(ErrorKind::InvalidInput));
     assert_eq!(resolve_tree(Some(Path::new("/")), Some("tree")).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(resolve_tree(None, Some("a/tree")).unwrap().path(), Path::new("a/tree"));
+}
+
+#[test]
+fn a_folder_that_is_put_in_place_of_the_unpacked_one_is_not_published() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let (target, _proof) = filled(&out, &tar(), &Cancel::new());
+    let mut staging = unpacked(&target, &tar());
+    fs::rename(staging.path(), folder.path().join("gone")).unwrap();
+    fs::create_dir(staging.path()).unwrap();
+    fs::write(staging.path().join("evil"), "evil").unwrap();
+    let error = target.publish_tree(&mut staging, target.filling.as_ref().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("another program took"), "{error}");
+    assert!(!out.exists());
+    let planted = staging.path();
+    drop(staging);
+    assert_eq!(names(&planted), [Path::new("evil")], "what is not this process's own is left alone");
+}
+
+#[test]
+fn a_hidden_folder_that_could_be_someone_elses_is_neither_used_nor_removed() {
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let (target, proof) = filled(&folder.path().join("out"), &tar(), &Cancel::new());
+    let hidden = folder.path().join("..out.unlade-partial.unlade-partial");
+    fs::create_dir(&hidden).unwrap();
+    fs::write(hidden.join("mine"), "mine").unwrap();
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o755)).unwrap();
+    let error = target.publish(proof).unwrap_err();
+    assert!(matches!(error.context().advice, Some(Advice::RemoveStranger(_))), "{error}");
+    assert_eq!(names(&hidden), [Path::new("mine")]);
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
+    let (target, proof) = filled(&folder.path().join("out"), &tar(), &Cancel::new());
+    target.publish(proof).unwrap();
+    assert_eq!(names(folder.path()), [Path::new("out")], "one that a killed run left is");
+}
+
+#[test]
+fn what_breaks_off_while_folders_are_moved_leaves_them_their_modes() {
+    let folder = TempDir::new().unwrap();
+    let tar = Tar::new().with(0o755, 7).folder("tree").folder("tree/new").file("tree/new/x", b"x").with(0o555, 8);
+    let tar = tar.folder("tree/shut").file("tree/shut/y", b"y").finish();
+    let there = folder.path().join("out");
+    fs::create_dir(&there).unwrap();
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o2711)).unwrap();
+    let cancel = Cancel::new();
+    let (target, _proof) = filled(&there, &tar, &cancel);
+    let mut staging = unpacked(&target, &tar);
+    let held = target.find(&target.filling.as_ref().unwrap().parent).unwrap().unwrap();
+    staging.folders().compare(&held).unwrap();
+    staging.furnish().unwrap();
+    let hidden = staging.path();
+    let mask = staging.folders().mask();
+    assert_eq!(mode(&hidden) & 0o777, 0o700, "the folder itself was there");
+    assert_eq!(mode(&hidden.join("new")), 0o2755 & !mask, "as it will be, with the group that it inherits");
+    assert_eq!(mode(&hidden.join("shut")), 0o2755 & !mask, "and its owner can still move it");
+    // From here on, no signal leaves a half.
+    cancel.cancel();
+    let merge = Merge { replace: Replace::Never, durability: Durability::Sync, cancel: &cancel };
+    let mut moved = 0;
+    merge.carry_out(staging.folder(), &held, &mut moved).unwrap();
+    staging.folders().close(&held).unwrap();
+    assert_eq!((moved, mode(&there), mode(&there.join("new"))), (2, 0o2711, 0o2755 & !mask));
+    assert_eq!(mode(&there.join("shut")), 0o2555 & !mask);
+    assert_eq!(fs::metadata(there.join("shut")).unwrap().mtime(), 8);
+}
+
+#[test]
+fn a_size_that_cannot_be_true_takes_no_room() {
+    let folder = TempDir::new().unwrap();
+    let lying = |size: &str| Tar::new().records(&[("size", size)]).file("tree/x", b"").finish();
+    let pebi = lying("1125899906842624");
+    let gibi = lying("1000000000");
+    for (bytes, expected) in [
+        (pebi.clone(), ErrorKind::Malformed),
+        (gibi.clone(), ErrorKind::Malformed),
+        (unlade_testkit::content::gzip_stored(&pebi), ErrorKind::TooLarge),
+        (unlade_testkit::content::gzip_stored(&gibi), ErrorKind::Malformed),
+    ] {
+        let (target, proof) = filled(&folder.path().join("out"), &bytes, &Cancel::new());
+        let error = target.publish(proof).unwrap_err();
+        assert_eq!((error.kind(), &error.context().advice), (expected, &Some(Advice::KeepArchive)), "{error:?}");
+        assert!(names(folder.path()).is_empty());
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_beside_the_folder_is_removed_by_the_next() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let blob = folder.path().join(".out.unlade-partial");
+    fs::write(&blob, "the whole blob").unwrap();
+    fs::create_dir_all(folder.path().join("..out.unlade-partial.unlade-partial/sub")).unwrap();
+    fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).unwrap();
+    let hidden = folder.path().join("..out.unlade-partial.unlade-partial");
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
+    let held = fs::File::open(&blob).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let (target, proof) = filled(&out, &tar(), &Cancel::new());
+    assert!(blob.exists() && hidden.exists(), "another run is alive there");
+    target.publish(proof).unwrap();
+    drop(held);
+    let (target, proof) = filled(&out, &tar(), &Cancel::new());
+    assert_eq!(names(folder.path()), [Path::new("out")]);
+    target.publish(proof).unwrap();
+    assert_eq!(names(&out), [Path::new("sub")]);
 }
