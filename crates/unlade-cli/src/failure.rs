@@ -342,6 +342,7 @@ fn advised_here(advice: &Advice) -> String {
         Advice::RemoveStranger(path) => {
             format!("see what {path} is, and remove it if nobody needs it; or name another file with -o FILE")
         }
+        Advice::RunAgain => "run it again: what is there is not fetched anew".to_owned(),
         Advice::SpoolElsewhere(bytes) => {
             format!("free {} there, or name another folder with the variable TMPDIR", crate::units::bytes(*bytes))
         }

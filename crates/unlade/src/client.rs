@@ -25,14 +25,11 @@ use crate::site::SystemRoots;
 use crate::source::{Catalog, Document, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
-use crate::spec::manifest::{Index, Manifest};
+use crate::spec::manifest::{Index, MAX_NESTING, Manifest};
 use crate::spec::reference::{Place, Reference, Selector};
 use crate::target::Job;
 use crate::transfer::{Buffers, Crew, Download, Progress};
 use crate::transport::{Pool, RootLoader, Transport};
-
-/// An index in an index in an index: real ones nest two deep, and a chain without end is an attack.
-const MAX_NESTING: usize = 8;
 
 /// Reads from registries and layouts. Clones share connections, tokens and settings.
 #[derive(Clone)]

@@ -218,6 +218,8 @@ pub enum Advice {
     PushAgain,
     /// Remove this file, which stands where a partial should be.
     RemoveStranger(String),
+    /// Run it again: what is there is not fetched anew.
+    RunAgain,
     /// Show a certificate that the server accepts.
     ShowCertificate,
     /// Nothing on this side: the server must ask for a login in a form that is known.

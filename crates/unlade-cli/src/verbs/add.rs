@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use unlade::client::copy::{Company, Copied, CopiedFile, CopyOptions, Fate, Intent};
+use unlade::client::copy::{Company, Copied, CopiedFile, CopyOptions, Fate, Intent, Tally};
 use unlade::layout::LayoutWriter;
 use unlade::source::EndpointId;
 use unlade::spec::descriptor::Descriptor;
@@ -54,6 +54,10 @@ pub(super) async fn run(options: &options::Pull, output: Output, session: &Sessi
         let message = "--verify-first is for -o -: a blob is always verified before it has its name";
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
+    if options.overwrite {
+        let message = "--overwrite is for files: in a layout, blobs that are wrong are replaced, and so are tags";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
     let durability = if options.no_sync { Durability::NoSync } else { Durability::Sync };
     let layout = LayoutWriter::open(&output.path, durability)?;
     session.display().watch(&format!("asking for {reference}"));
@@ -70,10 +74,17 @@ pub(super) async fn run(options: &options::Pull, output: Output, session: &Sessi
         if options.dry_run {
             document["dry_run"] = json!(true);
         }
+        if copied.omitted() > 0 {
+            document["files_omitted"] = json!(copied.omitted());
+        }
         return output::document(&document).await;
     }
     if options.dry_run {
-        return output::bytes(copied.files.iter().map(line).collect::<String>()).await;
+        let more = match copied.omitted() {
+            0 => String::new(),
+            omitted => format!("and {omitted} more\n"),
+        };
+        return output::bytes(copied.files.iter().map(line).chain([more]).collect::<String>()).await;
     }
     session.display().summary(&words(&reference, &layout, &copied, started));
     Ok(())
@@ -89,20 +100,18 @@ fn line(file: &CopiedFile) -> String {
 fn words(reference: &Reference, layout: &LayoutWriter, copied: &Copied, started: Instant) -> String {
     let place = format!("ocidir://{}", layout.path().display());
     let name = copied.tag.as_ref().map_or_else(|| format!("@{}", copied.manifest.digest), |tag| format!(":{tag}"));
-    let (there, fetched): (Vec<_>, Vec<_>) = copied.files.iter().partition(|file| file.fate == Fate::Present);
-    let count = |files: &[&CopiedFile]| match files.len() {
+    let (there, fetched) = (copied.present, copied.written);
+    let count = |tally: Tally| match tally.files {
         1 => "1 file".to_owned(),
         several => format!("{several} files"),
     };
-    let size = |files: &[&CopiedFile]| {
-        units::bytes(files.iter().fold(0, |sum, file| u64::saturating_add(sum, file.content.size)))
-    };
-    let source = if fetched.is_empty() {
-        format!("{}, {}, all of them there already", count(&there), size(&there))
+    let size = |tally: Tally| units::bytes(tally.bytes);
+    let source = if fetched.files == 0 {
+        format!("{}, {}, all of them there already", count(there), size(there))
     } else {
-        let more = if there.is_empty() { String::new() } else { format!(", {} there already", count(&there)) };
+        let more = if there.files == 0 { String::new() } else { format!(", {} there already", count(there)) };
         let seconds = started.elapsed().as_secs_f64();
-        format!("{}, {} from {reference} in {seconds:.1} s{more}", count(&fetched), size(&fetched))
+        format!("{}, {} from {reference} in {seconds:.1} s{more}", count(fetched), size(fetched))
     };
     let referrers = match copied.referrers.len() {
         0 => String::new(),

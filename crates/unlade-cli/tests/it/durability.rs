@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use unlade_testkit::process::Run;
+use unlade_testkit::process::{Run, files};
 
 use crate::common::{disk, folder, registry_of};
 
@@ -82,9 +82,58 @@ fn a_layout_names_what_is_on_the_disk_alone() {
 }
 
 #[test]
+fn what_is_there_already_is_made_durable_before_it_is_counted_on() {
+    let folder = folder();
+    let layout = folder.path().join("deep/layout");
+    let target = format!("ocidir://{}", layout.display());
+    let is_synced = |calls: &[String], path: &Path| {
+        let named = format!("<{}>", path.display());
+        assert!(position(calls, "sync(", &named).is_some(), "{named}: {calls:#?}");
+    };
+    self::calls(Path::new(&target), &["--no-sync"]);
+    // As another program leaves it that syncs nothing: without a name, and with one.
+    for file in ["index.json", ""] {
+        if !file.is_empty() {
+            fs::remove_file(layout.join(file)).expect("it was written");
+        }
+        let calls = self::calls(Path::new(&target), &[]);
+        let published = calls.iter().position(|line| line.contains("rename"));
+        assert_eq!(published.is_some(), !file.is_empty(), "{calls:#?}");
+        let before = &calls[..published.unwrap_or(calls.len())];
+        for blob in files(&layout.join("blobs")) {
+            is_synced(before, &layout.join("blobs").join(blob));
+        }
+        for path in ["blobs/sha256", "blobs", "oci-layout", "", ".."].map(|name| layout.join(name)) {
+            is_synced(before, &path.canonicalize().expect("it is there"));
+        }
+        is_synced(before, folder.path());
+    }
+    let calls = calls(Path::new(&target), &[]);
+    is_synced(&calls, &layout.join("index.json"));
+}
+
+#[test]
+fn a_file_that_is_right_already_is_made_durable() {
+    let folder = folder();
+    let file = folder.path().join("out.img");
+    fs::write(&file, disk().payload()).expect("write a file");
+    let calls = calls(&file, &[]);
+    for path in [&file, folder.path()] {
+        let named = format!("<{}>", path.display());
+        assert!(position(&calls, "sync(", &named).is_some(), "{named}: {calls:#?}");
+    }
+    assert_eq!(position(&calls, "rename", ""), None, "{calls:#?}");
+}
+
+#[test]
 fn nothing_is_synced_for_those_who_do_not_want_it() {
     let folder = folder();
     let calls = calls(&folder.path().join("out.img"), &["--no-sync"]);
     assert_eq!(position(&calls, "sync(", ""), None, "{calls:#?}");
     assert!(position(&calls, "rename", "out.img").is_some(), "{calls:#?}");
+    let layout = format!("ocidir://{}", folder.path().join("layout").display());
+    for _ in 0..2 {
+        let calls = self::calls(Path::new(&layout), &["--no-sync"]);
+        assert_eq!(position(&calls, "sync(", ""), None, "{calls:#?}");
+    }
 }

@@ -3,6 +3,7 @@
 mod adding;
 mod killed;
 mod others;
+mod parts;
 mod refused;
 
 use std::path::Path;

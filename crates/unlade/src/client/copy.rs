@@ -1,19 +1,22 @@
 //! Copies an artifact into a layout: all that its manifest names, and on request what refers to it.
 
+mod carrier;
+mod report;
+mod stored;
 mod walk;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Client, Found, told, unchosen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Selection;
 use crate::layout::{LayoutWriter, Terms};
-use crate::source::EndpointId;
 use crate::spec::descriptor::{Descriptor, REF_NAME};
 use crate::spec::manifest::Manifest;
 use crate::spec::reference::{Reference, Selector, Tag};
-use crate::transfer::Progress;
+use crate::transfer::{Buffers, Progress};
+use carrier::{Carrier, Read};
+pub use report::{Copied, CopiedFile, Fate, Tally};
 use walk::Walk;
 
 /// What is copied besides what was asked for.
@@ -36,18 +39,6 @@ pub enum Intent {
     Copy,
     /// Nothing is, and no blob fetched: what is asked for is what would be copied, and what is there already.
     Look,
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fate {
-    /// It was fetched and written.
-    Downloaded,
-    /// It would have been, had that been the intent.
-    Planned,
-    /// It was there already, and is right.
-    Present,
 }
 
 /// How an artifact is copied.
@@ -94,38 +85,6 @@ impl CopyOptions {
     }
 }
 
-/// What a copy has put into a layout.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Copied {
-    /// The manifest, as the layout's index names it.
-    pub manifest: Descriptor,
-    /// Its tag there, if it has one.
-    pub tag: Option<Tag>,
-    /// What refers to it and was copied along.
-    pub referrers: Vec<Descriptor>,
-    /// The files, each after those that it names.
-    pub files: Vec<CopiedFile>,
-    /// Where blobs came from.
-    pub endpoints: Vec<EndpointId>,
-}
-
-/// A file that a copy has put into a layout, or found there.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct CopiedFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is: type, digest and size, and the title that the publisher gave it.
-    pub content: Descriptor,
-    /// What became of it.
-    pub fate: Fate,
-    /// How many bytes of it came over the network.
-    pub bytes_fetched: u64,
-    /// How many bytes were not fetched again thanks to a resume.
-    pub bytes_resumed: u64,
-}
-
 impl Client {
     /// Copies what a reference names into a layout: a manifest with its blobs, an index with all that it names; or the
     /// one manifest in it that fits, if the selection asks for a platform.
@@ -159,15 +118,29 @@ impl Client {
         let manifest = entry(&found, tag.as_ref()).map_err(|error| told(error, &*catalog, reference))?;
         let terms = Terms::new(self.config.lock_timeout, self.cancel.clone(), Arc::clone(&self.observer));
         let intent = options.intent;
-        let mut walk = Walk::new(self.clone(), Arc::clone(&catalog), layout.clone(), terms.clone(), options);
-        let referrers = walk.run(found.document).await.map_err(|error| told(error, &*catalog, reference))?;
+        let target = layout.clone();
+        let mut capacity = blocking(move || target.capacity()).await?;
+        capacity.take(&manifest)?;
+        let client = self.clone();
+        let carrier = Carrier {
+            client,
+            catalog: Arc::clone(&catalog),
+            layout: layout.clone(),
+            terms: terms.clone(),
+            options,
+            buffers: Buffers::default(),
+        };
+        let mut walk = Walk::new(carrier, capacity);
+        let fetched = found.document.raw().bytes.len() as u64;
+        let root = Read { document: found.document, fetched };
+        let referrers = walk.run(root).await.map_err(|error| told(error, &*catalog, reference))?;
+        let (stored, report) = walk.into_parts();
         if intent == Intent::Copy {
             let entries: Vec<Descriptor> = std::iter::once(&manifest).chain(&referrers).cloned().collect();
             let layout = layout.clone();
-            blocking(move || layout.publish(&entries, &terms)).await?;
+            blocking(move || layout.publish(&entries, stored.into_contents(), &terms)).await?;
         }
-        let (files, endpoints) = walk.into_parts();
-        Ok(Copied { manifest, tag, referrers, files, endpoints })
+        Ok(report.of(manifest, tag, referrers))
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::{Client, Found, MAX_NESTING, told, unchosen};
+use super::{Client, Found, told, unchosen};
 use crate::error::{ErrorKind, Result};
 use crate::image::Selection;
 use crate::source::{Document, Source, SourceExt as _};
 use crate::spec::descriptor::{Annotations, DISK_TYPE, Descriptor};
 use crate::spec::entry::Entry;
-use crate::spec::manifest::{Allowance, ImageManifest, Index, Manifest};
+use crate::spec::manifest::{Allowance, ImageManifest, Index, MAX_NESTING, Manifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::{Reference, Selector};
 

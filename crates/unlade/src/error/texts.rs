@@ -97,6 +97,7 @@ impl Advice {
             | Self::PlainHttp
             | Self::PushAgain
             | Self::RemoveStranger(_)
+            | Self::RunAgain
             | Self::ShowCertificate
             | Self::SpeakKnownScheme
             | Self::SpeakTls

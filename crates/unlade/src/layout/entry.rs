@@ -74,7 +74,7 @@ impl Entry {
     /// # Errors
     ///
     /// [`ErrorKind::TooLarge`] above the limit, in bytes; [`ErrorKind::Io`] if it became shorter meanwhile.
-    pub(super) fn read(self, limit: u64) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, limit: u64) -> Result<Vec<u8>> {
         self.check_size(limit)?;
         let mut bytes = vec![0; usize::try_from(self.size()).unwrap_or(usize::MAX)];
         let mut filled = 0;

@@ -6,13 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, statat};
 use rustix::io::Errno;
 
 use super::entry::{Entry, Version};
 use super::files::not_a_layout;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::digest::Digest;
+use crate::spec::descriptor::Content;
+use crate::spec::digest::{Algorithm, Digest};
 
 /// The descriptor of a layout's folder. Nothing below it is reached through a link.
 pub(super) struct Folder {
@@ -60,13 +61,41 @@ impl Folder {
 
     /// Opens the blob with a digest, if it is there.
     pub(super) fn blob(&self, digest: &Digest) -> Result<Option<Entry>> {
-        let Some(blobs) = self.folder(&self.descriptor, "blobs")? else {
-            return Ok(None);
-        };
-        let Some(folder) = self.folder(&blobs, digest.algorithm().name())? else {
+        let Some(folder) = self.blobs(digest.algorithm())? else {
             return Ok(None);
         };
         entry(&folder, digest.hex(), format!("the blob {digest} of {}", self.name))
+    }
+
+    /// Returns the first of some blobs that is not there with its size.
+    pub(super) fn first_missing(&self, blobs: impl IntoIterator<Item = Content>) -> Result<Option<Content>> {
+        let mut folders: Vec<(Algorithm, Option<OwnedFd>)> = Vec::new();
+        for blob in blobs {
+            let algorithm = blob.digest.algorithm();
+            let known = folders.iter().position(|(known, _)| *known == algorithm);
+            let place = if let Some(place) = known {
+                place
+            } else {
+                folders.push((algorithm, self.blobs(algorithm)?));
+                folders.len() - 1
+            };
+            let there = match &folders[place].1 {
+                Some(folder) => length(folder, &blob.digest)?,
+                None => None,
+            };
+            if there.is_none_or(|length| blob.size.is_some_and(|size| size != length)) {
+                return Ok(Some(blob));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens the folder of the blobs that an algorithm names, if it is there.
+    fn blobs(&self, algorithm: Algorithm) -> Result<Option<OwnedFd>> {
+        let Some(blobs) = self.folder(&self.descriptor, "blobs")? else {
+            return Ok(None);
+        };
+        self.folder(&blobs, algorithm.name())
     }
 
     /// Says whether there is anything in the folder but these names.
@@ -84,6 +113,17 @@ impl Folder {
 
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>> {
         open(parent, name, FOLDER, &format!("the folder {name} of {}", self.name))
+    }
+}
+
+/// Returns the length of the regular file that is named by a digest, if there is one.
+fn length(folder: &OwnedFd, digest: &Digest) -> Result<Option<u64>> {
+    match statat(folder, digest.hex(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
+            Ok(u64::try_from(found.st_size).ok())
+        }
+        Ok(_) | Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::io(format!("cannot look at the blob {digest}"), errno.into())),
     }
 }
 

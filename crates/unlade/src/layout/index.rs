@@ -38,11 +38,11 @@ pub(super) fn check_version(files: &Files) -> Result<()> {
 
 /// Reads `index.json` as it is now.
 pub(super) fn read(files: &Files, limit: u64) -> Result<Index> {
-    parse(files.index()?, files, limit)
+    parse(&files.index()?, files, limit)
 }
 
 /// Reads an `index.json` that is open.
-pub(super) fn parse(file: entry::Entry, files: &Files, limit: u64) -> Result<Index> {
+pub(super) fn parse(file: &entry::Entry, files: &Files, limit: u64) -> Result<Index> {
     parse_text(file.read(limit)?.into(), files.name())
 }
 

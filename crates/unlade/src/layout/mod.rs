@@ -9,6 +9,7 @@
 
 mod archive;
 mod blob;
+mod capacity;
 mod desk;
 mod entry;
 mod files;
@@ -28,7 +29,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 pub use blob::{Blob, CHUNK};
+pub(crate) use capacity::Capacity;
 pub use desk::Desk;
+pub(crate) use walk::MAX_MANIFESTS;
 pub use writer::{LayoutWriter, Terms};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -108,7 +111,12 @@ impl Layout {
 
     fn of(files: Files) -> Result<Self> {
         index::check_version(&files)?;
-        Ok(Self { files: Arc::new(files), desk: Desk::new(), max_document: MAX_DOCUMENT })
+        Ok(Self::within(files, MAX_DOCUMENT))
+    }
+
+    /// Takes files as a layout, which may be one that is about to be.
+    fn within(files: Files, max_document: u64) -> Self {
+        Self { files: Arc::new(files), desk: Desk::new(), max_document }
     }
 
     /// Fails unless the index can be used.

@@ -9,15 +9,15 @@ use crate::source::Document;
 use crate::spec::descriptor::Descriptor;
 use crate::spec::digest::{Algorithm, Digest};
 use crate::spec::entry::Entry;
-use crate::spec::manifest::{Index, Manifest};
+use crate::spec::manifest::{Index, MAX_NESTING, Manifest};
 use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
 
-/// How deep indexes are looked into: real ones nest once.
-const MAX_DEPTH: usize = 4;
+/// How deep indexes are looked into: as deep as they are copied.
+const MAX_DEPTH: usize = MAX_NESTING;
 
 /// How many manifests are looked at: each costs a file, and a digest in memory.
-const MAX_MANIFESTS: usize = 16_384;
+pub(crate) const MAX_MANIFESTS: usize = 16_384;
 
 /// How many manifests one step looks at before others have a turn at the desk.
 const STRIDE: usize = 64;
@@ -70,7 +70,7 @@ impl Walk {
     fn survey(&self) -> Result<Arc<Digests>> {
         let layout = &self.layout;
         let index = layout.files.index()?;
-        layout.desk.survey(index.version, || survey(layout, &index::parse(index, &layout.files, layout.max_document)?))
+        layout.desk.survey(index.version, || survey(layout, &index::parse(&index, &layout.files, layout.max_document)?))
     }
 }
 
@@ -90,7 +90,7 @@ fn document(layout: &Layout, digest: &Digest) -> Result<Option<Document>> {
 }
 
 /// Lists all manifests that the index names and those that the indexes among them name, each once.
-fn survey(layout: &Layout, index: &Index) -> Result<Digests> {
+pub(super) fn survey(layout: &Layout, index: &Index) -> Result<Digests> {
     let mut survey = Survey { layout, seen: HashSet::new(), found: Digests::default(), waiting: VecDeque::new() };
     survey.note(index, 0)?;
     while let Some((digest, depth)) = survey.waiting.pop_front() {
@@ -143,10 +143,8 @@ impl Survey<'_> {
 pub(super) struct Digests(Vec<u8>);
 
 impl Digests {
-    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
-
     fn push(&mut self, digest: &Digest) {
-        let algorithm = Self::ALGORITHMS.iter().position(|known| *known == digest.algorithm());
+        let algorithm = Algorithm::ALL.iter().position(|known| *known == digest.algorithm());
         let number = algorithm.and_then(|at| u8::try_from(at).ok()).expect("all algorithms are listed");
         self.0.push(number);
         self.0.extend(digest.to_bytes());
@@ -155,7 +153,7 @@ impl Digests {
     /// Returns the digest at a place, and the place of the next one.
     fn at(&self, place: usize) -> Option<(Digest, usize)> {
         let (number, rest) = self.0.get(place..)?.split_first()?;
-        let algorithm = Self::ALGORITHMS[usize::from(*number)];
+        let algorithm = Algorithm::ALL[usize::from(*number)];
         let digest = Digest::from_bytes(algorithm, &rest[..algorithm.size()]).expect("it was taken from a digest");
         Some((digest, place + 1 + algorithm.size()))
     }

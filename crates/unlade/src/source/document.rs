@@ -59,7 +59,7 @@ impl Document {
     /// [`ErrorKind::Mismatch`] if it has another size, [`ErrorKind::Malformed`] if it is an index where the descriptor
     /// names an image, or the other way: two readers would go different ways from there.
     pub fn check(&self, descriptor: &Descriptor) -> Result<()> {
-        check(&Content { digest: self.digest.clone(), size: Some(descriptor.size) }, &self.raw.bytes)?;
+        self.check_content(descriptor)?;
         let manifest = self.parse()?;
         if manifest.fits(&descriptor.media_type) {
             return Ok(());
@@ -68,6 +68,11 @@ impl Document {
         let message =
             format!("the manifest {} is named as {declared} and is {}", self.digest, sanitise(found.as_str()));
         Err(Error::new(ErrorKind::Malformed, message))
+    }
+
+    /// Holds the bytes against the descriptor that led to them, whatever they are.
+    pub(crate) fn check_content(&self, descriptor: &Descriptor) -> Result<()> {
+        check(&Content { digest: self.digest.clone(), size: Some(descriptor.size) }, &self.raw.bytes)
     }
 
     /// Reads the bytes as a manifest.

@@ -21,6 +21,9 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
+
     /// Returns the name in front of the colon.
     pub fn name(self) -> &'static str {
         match self {

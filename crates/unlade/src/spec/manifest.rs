@@ -15,6 +15,9 @@ use super::json::{self, Excess};
 use super::media_type::{DOCKER_LIST, DOCKER_MANIFEST, MediaType, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST};
 use outline::{Outline, Shape};
 
+/// How deep indexes may stand in each other: real ones nest two deep, and a chain without end is an attack.
+pub(crate) const MAX_NESTING: usize = 8;
+
 /// A manifest as it was received. Its digest is that of these bytes, which are never written anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -69,6 +69,11 @@ impl Directory {
         Ok(Some(directory))
     }
 
+    /// Takes a folder that is open already.
+    pub(super) fn of(descriptor: OwnedFd, path: PathBuf) -> Self {
+        Self { descriptor, path, made: Made::default(), anchor: None }
+    }
+
     /// Opens a folder that the user chose, and that must be there.
     pub(super) fn at(path: &Path) -> Result<Self> {
         let descriptor = openat(CWD, path, FLAGS, Mode::empty())
@@ -122,6 +127,25 @@ impl Directory {
     /// Makes the names in the folder durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         sync(self.as_fd())
+    }
+
+    /// Makes the names durable by which the folder is reached, up to the top of its file system.
+    pub(super) fn sync_above(&self) -> io::Result<()> {
+        let (mut inner, mut folder) = (fstat(self)?, self.descriptor.try_clone()?);
+        loop {
+            folder = match openat(&folder, "..", FLAGS, Mode::empty()) {
+                Ok(above) => above,
+                // Whoever may not list it has hardly made anything in it.
+                Err(Errno::ACCESS) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            let above = fstat(&folder)?;
+            if above.st_dev != inner.st_dev || same(&above, &inner) {
+                return Ok(());
+            }
+            sync(folder.as_fd())?;
+            inner = above;
+        }
     }
 
     /// Makes the names in the folder durable: now, or together with those of the other files that go into it.
@@ -202,6 +226,12 @@ impl Directory {
     }
 }
 
+impl From<Directory> for OwnedFd {
+    fn from(directory: Directory) -> Self {
+        directory.descriptor
+    }
+}
+
 impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
@@ -265,12 +295,14 @@ fn make_one(folder: &Path, durability: Durability, made: &mut Made) -> io::Resul
     }
 }
 
-fn sync(folder: BorrowedFd<'_>) -> io::Result<()> {
+/// Makes durable what is there under a descriptor: the names in a folder, or what whoever wrote a file did not sync.
+pub(crate) fn sync(there: BorrowedFd<'_>) -> io::Result<()> {
     loop {
-        match fsync(folder) {
+        match fsync(there) {
             Err(Errno::INTR) => {}
-            // Some network file systems cannot sync a folder; their servers do it unasked.
-            Ok(()) | Err(Errno::INVAL) => return Ok(()),
+            // Some network file systems cannot sync a folder; their servers do it unasked. What can only be read is
+            // durable already.
+            Ok(()) | Err(Errno::INVAL | Errno::ROFS) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

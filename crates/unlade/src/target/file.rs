@@ -8,13 +8,14 @@
 mod survey;
 
 use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
-use super::directory::{Directory, describe, length, same};
+use super::directory::{Directory, describe, length, same, sync};
 use super::lock::{self, Patience};
 use super::pages::FilePages;
 use super::partial::Partial;
@@ -106,6 +107,7 @@ enum State {
 #[derive(Debug)]
 struct Offered {
     directory: Arc<Directory>,
+    file: Arc<File>,
     found: Stat,
 }
 
@@ -199,7 +201,8 @@ impl FileTarget {
 
     fn present(&mut self, directory: Arc<Directory>, file: File, found: Stat) -> Room {
         self.offer = Offer::Nothing;
-        self.state = State::Offered(Offered { directory, found });
+        let file = Arc::new(file);
+        self.state = State::Offered(Offered { directory, file: Arc::clone(&file), found });
         Room::Present(Box::new(file))
     }
 
@@ -232,6 +235,18 @@ impl FileTarget {
         }
         let message = format!("{} was changed while it was verified", self.place.path().display());
         Err(Error::new(ErrorKind::Io, message))
+    }
+
+    /// Makes a file durable that was there: whoever wrote it may not have done so.
+    fn keep(&self, offered: &Offered) -> Result<()> {
+        if self.options.durability == Durability::NoSync {
+            return Ok(());
+        }
+        let synced = sync(offered.file.as_fd()).and_then(|()| offered.directory.sync_names());
+        synced.map_err(|error| {
+            let path = self.place.path().display();
+            Error::io(format!("{path} is there and right, but may not survive a power cut"), error)
+        })
     }
 }
 
@@ -293,6 +308,7 @@ impl Stage for FileTarget {
             }
             State::Offered(offered) => {
                 self.confirm(&offered)?;
+                self.keep(&offered)?;
                 Status::Present
             }
             State::Idle => return Err(unprepared(&path)),

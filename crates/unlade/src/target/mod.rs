@@ -24,6 +24,7 @@ mod title;
 pub mod tree;
 pub mod writer;
 
+pub(crate) use directory::sync;
 pub(crate) use lock::lock_file;
 pub(crate) use place::refuse_among_devices;
 pub use stage::{

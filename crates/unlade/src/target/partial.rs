@@ -6,12 +6,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, fstatvfs, openat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatvfs, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::directory::{Directory, describe, same};
-use super::lock::{Hold, Patience};
+use super::lock::{Hold, Patience, ask_system};
 use super::title::PARTIAL_SUFFIX;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::spec::digest::Algorithm;
@@ -173,6 +173,31 @@ impl Drop for Partial {
             drop(self.remove());
         }
     }
+}
+
+/// Removes the partials in a folder that nobody fills any more: those of targets that are named so, which are surely
+/// what a killed run left. Whatever cannot be looked at or locked stays, and does no harm.
+pub(super) fn remove_orphans(directory: &Directory, is_target: impl Fn(&str) -> bool) {
+    let Ok(entries) = Dir::read_from(directory) else { return };
+    for entry in entries.map_while(rustix::io::Result::ok) {
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        let target = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(PARTIAL_SUFFIX));
+        // Its lock is held until it is gone: a run that waits for it then makes another.
+        if let Some(_lock) = target.is_some_and(&is_target).then(|| claim(directory, name)).flatten() {
+            let _removed_or_left = unlinkat(directory, name, AtFlags::empty());
+        }
+    }
+}
+
+/// Locks a partial that a next run could use and that nobody uses now; the lock falls with the file.
+fn claim(directory: &Directory, name: &OsStr) -> Option<File> {
+    let is_usable = |found: &Stat| objection(found, Origin::Found).is_none();
+    directory.look(name).ok()?.filter(is_usable)?;
+    let file = File::from(openat(directory, name, FLAGS, Mode::empty()).ok()?);
+    ask_system(&file).ok()?;
+    let found = fstat(&file).ok()?;
+    let named = directory.look(name).ok()??;
+    (is_usable(&found) && same(&named, &found)).then_some(file)
 }
 
 /// Returns the name of a target's partial.

@@ -1,14 +1,18 @@
 //! A folder that several files go into at once: what they share.
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{AtFlags, unlinkat};
 
 use super::directory::{Directory, shown};
 use super::file::Durability;
+use super::partial::remove_orphans;
 use super::place::{Missing, Place, Replace};
 use super::publish::umask;
 use crate::error::{Error, Result};
@@ -35,6 +39,25 @@ struct State {
     owed: BTreeSet<Vec<String>>,
 }
 
+/// So often is a way entered anew because another run removed a folder on it, which it had made and not used.
+const MAX_TURNS: u32 = 64;
+
+/// Tries once more where a folder was gone that had been there a moment before.
+fn again<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..MAX_TURNS {
+        match work() {
+            Err(error) if is_gone(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    work()
+}
+
+fn is_gone(error: &Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+}
+
 /// Where a folder is in a root.
 #[derive(Debug, Clone)]
 pub(super) struct Anchor {
@@ -58,8 +81,29 @@ impl Root {
         Ok(Arc::new(Self { place, durability, mask: OnceLock::new(), state: Mutex::new(state) }))
     }
 
+    /// Takes a folder that is open already, by the path that the user knows it by.
+    pub(crate) fn of(folder: OwnedFd, path: PathBuf, durability: Durability) -> Arc<Self> {
+        let place = Place::inside(&path, &[], "");
+        let state = State { base: Arc::new(Directory::of(folder, path)), made: Vec::new(), owed: BTreeSet::new() };
+        Arc::new(Self { place, durability, mask: OnceLock::new(), state: Mutex::new(state) })
+    }
+
+    /// Makes a folder with all those above it that are missing, or takes it as it is.
+    pub(crate) fn make(path: &Path, durability: Durability) -> Result<Arc<Self>> {
+        again(|| Self::open(path.to_owned(), Missing::Make, durability))
+    }
+
+    /// Returns the folder, open.
+    pub(crate) fn folder(&self) -> Result<OwnedFd> {
+        self.base()?.share(None).map(OwnedFd::from)
+    }
+
     /// Enters a folder below it, and makes what is missing on the way.
     pub(super) fn enter(self: &Arc<Self>, folders: &[String]) -> Result<Directory> {
+        again(|| self.enter_once(folders))
+    }
+
+    fn enter_once(self: &Arc<Self>, folders: &[String]) -> Result<Directory> {
         let base = self.base()?;
         let anchor = Anchor { root: Arc::clone(self), folders: Vec::new() };
         let mut directory = base.share(Some(anchor))?;
@@ -67,6 +111,36 @@ impl Root {
             directory = directory.enter(folder, self.durability)?;
         }
         Ok(directory)
+    }
+
+    /// Takes note that names in a folder below it are to be made durable, whoever made what they stand for.
+    pub(crate) fn owe(&self, folders: &[&str]) {
+        if self.durability == Durability::Sync {
+            self.state().owed.insert(folders.iter().map(|folder| (*folder).to_owned()).collect());
+        }
+    }
+
+    /// Makes the names durable by which the folder is reached, whoever made them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sync`](Self::sync).
+    pub(crate) fn sync_above(&self) -> Result<()> {
+        if self.durability == Durability::NoSync {
+            return Ok(());
+        }
+        let failed = |error| self.unsynced(Error::io("cannot sync the folders above it", error));
+        self.base()?.sync_above().map_err(failed)
+    }
+
+    /// Removes the partials in a folder below it that nobody fills any more, of targets that are named so.
+    ///
+    /// What is not surely one stays: this is for runs that were killed, and nothing depends on it.
+    pub(crate) fn remove_orphans(&self, folders: &[&str], is_target: impl Fn(&str) -> bool) {
+        let folders: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        if let Ok(Some(directory)) = self.find(&folders) {
+            remove_orphans(&directory, is_target);
+        }
     }
 
     /// Makes the names of all files durable that were published so far.

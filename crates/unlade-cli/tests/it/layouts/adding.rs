@@ -122,7 +122,7 @@ fn a_signal_leaves_no_partial_and_no_name() {
     let place = folder();
     let layout = place.path().join("layout");
     let running = add(&registry.reference("acme/disk:v1"), &layout, "").args(["--progress=json", "--json"]).start();
-    running.stderr_line("\"bytes_fetched\":20000");
+    running.stderr_line("\"bytes_fetched\":2000");
     running.signal(rustix::process::Signal::INT);
     let outcome = running.finish();
     outcome.assert_code(130);

@@ -134,6 +134,9 @@ fn outputs_that_cannot_be_meant_are_refused() {
     let run = unlade().args(["pull", &reference, "-o", "ocidir://layout", "--verify-first"]);
     let text = "error: --verify-first is for -o -: a blob is always verified before it has its name\n";
     refused(run, 2, "InvalidInput", text);
+    let run = unlade().args(["pull", &reference, "-o", "ocidir://layout", "--overwrite"]);
+    let text = "error: --overwrite is for files: in a layout, blobs that are wrong are replaced, and so are tags\n";
+    refused(run, 2, "InvalidInput", text);
     let text = "error: --referrers adds to a layout: name one with -o ocidir://DIR\n";
     refused(unlade().args(["pull", &reference, "--referrers", "-o", "out.img"]), 2, "InvalidInput", text);
     assert!(registry.requests().is_empty());

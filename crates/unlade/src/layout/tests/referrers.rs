@@ -56,7 +56,7 @@ fn who_lists_referrers_at_the_same_time_shares_the_survey_of_one_version() {
 fn indexes_that_nest_without_end_are_refused() {
     let mut builder = Builder::new();
     let mut digest = builder.image("deep");
-    for _ in 0..6 {
+    for _ in 0..10 {
         digest = nest(&builder, &digest);
     }
     builder.name(&digest, OCI_INDEX, None);

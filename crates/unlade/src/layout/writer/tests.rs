@@ -10,7 +10,7 @@ use super::*;
 use crate::observe::Blind;
 use crate::source::SourceExt as _;
 use crate::spec::descriptor::REF_NAME;
-use crate::spec::media_type::OCI_MANIFEST;
+use crate::spec::media_type::{OCI_INDEX, OCI_MANIFEST};
 use crate::target::Status;
 
 fn terms() -> Terms {
@@ -39,7 +39,7 @@ fn entry(note: &str, name: Option<&str>) -> Descriptor {
 fn add(writer: &LayoutWriter, note: &str) -> Result<()> {
     let (digest, text) = manifest(note);
     writer.put(&digest, &text, &terms())?;
-    writer.publish(&[entry(note, Some(note))], &terms())
+    writer.publish(&[entry(note, Some(note))], [Content::from(&entry(note, None))], &terms())
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -65,7 +65,7 @@ fn a_folder_becomes_a_layout_with_its_first_index() {
         (Status::Downloaded, Some(path.join("blobs/sha256").join(digest.hex())))
     );
     assert_eq!(listing(&path).len(), 1, "a blob makes no layout");
-    writer.publish(&[entry("v1", Some("v1"))], &terms()).unwrap();
+    writer.publish(&[entry("v1", Some("v1"))], [], &terms()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let layout = crate::layout::Layout::open(&path).unwrap();
     let found = runtime.block_on(layout.manifest(&Selector::Tag("v1".parse().unwrap()))).unwrap();
@@ -147,7 +147,7 @@ fn an_index_that_cannot_be_added_to_stays_as_it_is() {
         (&format!(r#"{{"manifests":[],"x":"{}"}}"#, "x".repeat((4 << 20) - 100)), ErrorKind::TooLarge),
     ] {
         fs::write(&path, text).unwrap();
-        let error = writer.publish(&[entry("v2", Some("v2"))], &terms()).unwrap_err();
+        let error = writer.publish(&[entry("v2", Some("v2"))], [], &terms()).unwrap_err();
         assert_eq!(error.kind(), expected, "{error:?}");
         assert!(fs::read(&path).unwrap() == text.as_bytes(), "it was changed");
         assert_eq!(listing(place.path()).len(), 3, "{:?}", listing(place.path()));
@@ -160,7 +160,7 @@ fn an_index_that_names_it_already_is_not_touched() {
     let writer = open(place.path());
     add(&writer, "v1").unwrap();
     let before = fs::metadata(place.path().join(INDEX)).unwrap().modified().unwrap();
-    writer.publish(&[entry("v1", Some("v1")), entry("v1", None)], &terms()).unwrap();
+    writer.publish(&[entry("v1", Some("v1")), entry("v1", None)], [], &terms()).unwrap();
     assert_eq!(fs::metadata(place.path().join(INDEX)).unwrap().modified().unwrap(), before);
     assert_eq!(listing(place.path()).len(), 3);
 }
@@ -189,10 +189,10 @@ fn whoever_does_not_end_is_not_waited_for_longer_than_said() {
     let job = terms().job(Content { digest: manifest("v1").0, size: None });
     let holder = lock::acquire(&folder, VERSION, &place.path().join(INDEX), &job).unwrap();
     let impatient = Terms::new(Duration::ZERO, Cancel::new(), Arc::new(Blind));
-    let error = writer.publish(&[entry("v1", Some("v2"))], &impatient).unwrap_err();
+    let error = writer.publish(&[entry("v1", Some("v2"))], [], &impatient).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
     drop(holder);
-    writer.publish(&[entry("v1", Some("v2"))], &impatient).unwrap();
+    writer.publish(&[entry("v1", Some("v2"))], [], &impatient).unwrap();
     assert_eq!(names(place.path()), ["v1", "v2"]);
 }
 
@@ -215,6 +215,135 @@ fn the_folder_itself_may_be_a_link_and_nothing_below_it() {
     symlink(&victim, writer.path().join(INDEX)).unwrap();
     assert_eq!(add(&writer, "v2").unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(fs::read(&victim).unwrap(), b"mine");
+}
+
+#[test]
+fn what_another_program_removed_is_not_named() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let before = fs::read(place.path().join(INDEX)).unwrap();
+    let (digest, text) = manifest("v2");
+    let part = Content { digest: digest.clone(), size: Some(text.len() as u64) };
+    let path = writer.path_of(&digest);
+    let publish =
+        || writer.publish(&[entry("v2", Some("v2"))], [Content::from(&entry("v1", None)), part.clone()], &terms());
+    for wrong in [None, Some("shorter")] {
+        writer.put(&digest, &text, &terms()).unwrap();
+        fs::remove_file(&path).unwrap();
+        if let Some(wrong) = wrong {
+            fs::write(&path, wrong).unwrap();
+        }
+        let error = publish().unwrap_err();
+        assert_eq!((error.kind(), error.context().advice.clone()), (ErrorKind::Io, Some(Advice::RunAgain)));
+        assert!(error.to_string().starts_with(&format!("another program removed the blob {digest} of ocidir://")));
+        assert_eq!(fs::read(place.path().join(INDEX)).unwrap(), before);
+    }
+    let elsewhere = Content { digest: digest_of(Algorithm::Sha512, b"x"), size: Some(1) };
+    assert_eq!(writer.publish(&[], [elsewhere], &terms()).unwrap_err().kind(), ErrorKind::Io);
+    writer.put(&digest, &text, &terms()).unwrap();
+    publish().unwrap();
+    assert_eq!(names(place.path()), ["v1", "v2"]);
+}
+
+#[test]
+fn what_killed_runs_left_of_other_blobs_is_removed_and_nothing_else() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let blobs = place.path().join("blobs/sha256");
+    let partial = |digit: char| blobs.join(format!(".{}.unlade-partial", digit.to_string().repeat(64)));
+    for digit in ['a', 'b', 'c', 'd'] {
+        fs::write(partial(digit), "unfinished").unwrap();
+    }
+    // One that is being filled, one that others may write, one that has another name as well, and names of another form.
+    let filled = fs::File::open(partial('b')).unwrap();
+    rustix::fs::flock(&filled, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    fs::set_permissions(partial('c'), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    fs::hard_link(partial('d'), blobs.join("other")).unwrap();
+    symlink(blobs.join("other"), partial('e')).unwrap();
+    let others = [blobs.join(".disk.img.unlade-partial"), blobs.join(format!(".{}.partial", "f".repeat(64)))];
+    for other in &others {
+        fs::write(other, "not ours").unwrap();
+    }
+    add(&writer, "v2").unwrap();
+    assert!(!partial('a').exists());
+    let kept = [partial('b'), partial('c'), partial('d'), partial('e')].into_iter().chain(others);
+    for path in kept {
+        assert!(path.symlink_metadata().is_ok(), "{}", path.display());
+    }
+    drop(filled);
+    add(&writer, "v3").unwrap();
+    assert!(!partial('b').exists());
+}
+
+#[test]
+fn all_goes_into_the_folder_that_was_opened() {
+    let place = TempDir::new().unwrap();
+    let (path, moved) = (place.path().join("layout"), place.path().join("moved"));
+    add(&open(&path), "v1").unwrap();
+    let writer = open(&path);
+    fs::rename(&path, &moved).unwrap();
+    let decoy = open(&path);
+    add(&decoy, "decoy").unwrap();
+    add(&writer, "v2").unwrap();
+    assert_eq!((names(&path), names(&moved)), (vec!["decoy".to_owned()], vec!["v1".to_owned(), "v2".to_owned()]));
+    assert_eq!(listing(&moved).len(), 4);
+    assert!(
+        writer.manifest(&manifest("v1").0).unwrap().is_some()
+            && writer.manifest(&manifest("decoy").0).unwrap().is_none()
+    );
+}
+
+#[test]
+fn a_folder_that_a_failed_run_removes_is_made_anew() {
+    let place = TempDir::new().unwrap();
+    let path = place.path().join("deep/layout");
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                for turn in 0..20 {
+                    let writer = open(path);
+                    if number % 2 == 0 {
+                        // It makes the folders, and removes them.
+                        let _target = writer
+                            .blob(&manifest("never").0)
+                            .unwrap()
+                            .prepare(&terms().job(Content::from(&entry("never", None))))
+                            .unwrap();
+                    } else {
+                        add(&writer, &format!("v{number}.{turn}")).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(names(&path).len(), 80);
+}
+
+#[test]
+fn an_index_is_not_made_larger_than_readers_look_into() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    let before = fs::read(place.path().join(INDEX)).unwrap();
+    let nested = |inner: &Descriptor| {
+        let text = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [inner]}).to_string().into_bytes();
+        let digest = digest_of(Algorithm::Sha256, &text);
+        writer.put(&digest, &text, &terms()).unwrap();
+        Descriptor::new(MediaType::known(OCI_INDEX), digest, text.len() as u64)
+    };
+    let deep = (0..9).fold(entry("v1", None), |inner, _| nested(&inner));
+    let error = writer.publish(std::slice::from_ref(&deep), [], &terms()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let chain = error.chain().join(": ");
+    assert!(chain.ends_with(": its indexes nest deeper than 8"), "{chain}");
+    assert_eq!(fs::read(place.path().join(INDEX)).unwrap(), before);
+    // Where another program did it, there is nothing to lose.
+    fs::write(place.path().join(INDEX), json!({"manifests": [deep]}).to_string()).unwrap();
+    add(&writer, "v2").unwrap();
+    assert_eq!(names(place.path()), ["-", "v2"]);
 }
 
 proptest! {
