@@ -102,12 +102,18 @@ impl LayoutWriter {
     pub fn open(path: &Path, durability: Durability) -> Result<Self> {
         let options = FileOptions::default().durability(durability);
         let writer = Self { path: path.to_owned(), options, root: Arc::default(), max_document: MAX_DOCUMENT };
-        // A link that leads nowhere is there.
-        if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-            refuse_among_devices(path)?;
-            return Ok(writer);
-        }
-        let root = Root::of(folder::open_root(path)?, path.to_owned(), durability);
+        let folder = match folder::open_root(path) {
+            Ok(folder) => folder,
+            // A link that leads nowhere is there.
+            Err(_)
+                if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) =>
+            {
+                refuse_among_devices(path)?;
+                return Ok(writer);
+            }
+            Err(error) => return Err(error),
+        };
+        let root = Root::of(folder, path.to_owned(), durability);
         let folder = Folder::new(root.folder()?, path);
         *writer.state() = Some(root);
         if folder.file(VERSION)?.is_none() {

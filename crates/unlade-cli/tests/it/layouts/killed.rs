@@ -11,15 +11,21 @@ use unlade_testkit::process::{Running, files};
 use super::{add, assert_holds};
 use crate::common::{folder, registry_of};
 
-/// Several manifests and blobs, some of them large enough to be killed in the middle of.
+/// Several manifests and blobs, some of them large enough to be killed in the middle of, in indexes of their own: these
+/// are copied one after the other.
 fn index() -> Document {
     let image = |seed, architecture: &str| {
         let image = Image::new().platform_config(architecture, "linux");
         image.layer("application/x", bytes(seed, 900_000)).layer("application/x", bytes(seed + 1, 40)).build()
     };
-    let entry =
-        |index: Index, seed, architecture| index.entry(image(seed, architecture)).platform(architecture, "linux");
-    entry(entry(entry(Index::new(), 1, "amd64"), 3, "arm64"), 5, "riscv64").build()
+    ["amd64", "arm64", "loong64", "ppc64le", "riscv64", "s390x"]
+        .into_iter()
+        .zip((1..).step_by(2))
+        .map(|(architecture, seed)| {
+            Index::new().entry(image(seed, architecture)).platform(architecture, "linux").build()
+        })
+        .fold(Index::new(), Index::entry)
+        .build()
 }
 
 /// What changes on the disk while a run works: names that appear, and names that go.
