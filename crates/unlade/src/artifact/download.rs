@@ -127,7 +127,8 @@ impl<'a> ArtifactDownload<'a> {
     ///
     /// # Errors
     ///
-    /// As those. [`Exists`](crate::ErrorKind::Exists), without a path, before the first byte of any layer.
+    /// As those. [`Exists`](crate::ErrorKind::Exists), without a path: before the first byte of any layer, except for what
+    /// is in the way of what an archive holds, which shows once that is unpacked.
     pub async fn into_path(self, path: Option<&Path>) -> Result<Vec<Pulled>> {
         let plan = self.arrange(path, Probe::Write)?;
         self.carry_out(plan).await

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{Artifact, ArtifactDownload, Unpack};
-use crate::error::{Error, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Event;
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::target::file::{self, FileTarget, Place};
 use crate::target::folder::{Folder, Probe, Slot};
-use crate::target::tree::{self, Archive};
+use crate::target::tree::{self, Archive, TreeTarget};
 use crate::transfer::Delivery;
 use crate::transfer::survey::survey;
 
@@ -105,6 +105,10 @@ impl<'a> ArtifactDownload<'a> {
     fn alone(&self, layer: &'a Descriptor, output: Option<&Path>) -> Result<Plan<'a>> {
         let form = self.form(layer)?;
         let place = match (&form, output) {
+            (Form::Tree(_), None) if layer.title() == Some(tree::ITSELF) => {
+                let message = "the layer is a folder to which its publisher gave no name";
+                return Err(Error::new(ErrorKind::InvalidInput, message).advise(Advice::NameFolder));
+            }
             (Form::Tree(_), output) => tree::resolve_tree(output, layer.title()),
             (Form::File, Some(path)) => file::resolve(path, layer.title()),
             (Form::File, None) => file::resolve_titled(layer.title()),
@@ -167,7 +171,8 @@ impl ArtifactDownload<'_> {
         Ok(planned.collect())
     }
 
-    /// Says of each file whether it is there already; fails if one is there that may not be replaced.
+    /// Says of each file whether it is there already; fails if one is there that may not be replaced, or something that
+    /// is no folder where an archive is to become one.
     pub(super) async fn survey(&self, files: &[Assignment<'_>]) -> Result<Vec<Option<Delivery>>> {
         let client = &self.artifact.client;
         let cancel = client.cancel().child();
@@ -176,6 +181,12 @@ impl ArtifactDownload<'_> {
             let target = FileTarget::new(file.place.clone(), self.options.clone());
             (target, client.job(file.content(), cancel.clone()), self.progress.child())
         };
+        for file in files {
+            if let Form::Tree(archive) = &file.form {
+                let target = TreeTarget::new(archive.clone(), file.place.clone(), self.options.clone());
+                target.survey().map_err(|error| self.artifact.named(error))?;
+            }
+        }
         // What is in an archive shows only once it is here.
         let plain = files.iter().filter(|file| matches!(file.form, Form::File));
         let found = survey(plain.map(target).collect()).await;

@@ -27,6 +27,7 @@ use super::file::{Durability, FileOptions, Place};
 use super::lock::{self, Hold, Patience};
 use super::pages::FilePages;
 use super::partial::{Partial, name_limit, partial_name};
+use super::place::Replace;
 pub use super::place::resolve_tree;
 use super::room::{reserve, set_length};
 use super::root::Root;
@@ -41,10 +42,14 @@ use crate::verify::{Proof, Ticket};
 /// So often is a partial opened anew because another process ended with it while its lock was waited for.
 const MAX_TURNS: u32 = 64;
 
+/// The title of an archive whose members lie in no folder: `oras push REF .` makes such ones.
+pub const ITSELF: &str = ".";
+
 /// What is known of an archive beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    title: Title,
+    /// The folders that all members lie in, by the title; none if that is [`ITSELF`].
+    prefix: Vec<String>,
     content: Option<Digest>,
 }
 
@@ -83,7 +88,7 @@ enum Appearance {
 
 impl Archive {
     /// Describes an archive all of whose members lie in the folder of its title, by what its descriptor says: the
-    /// title, and the digest of what the blob unpacks to.
+    /// title, and the digest of what the blob unpacks to. With the title [`ITSELF`] they lie in no folder.
     ///
     /// # Errors
     ///
@@ -92,10 +97,16 @@ impl Archive {
         let digest = |text: &str| {
             text.parse::<Digest>().map_err(|error| {
                 let message = format!("the digest of what {} unpacks to cannot be used", super::title::quoted(title));
-                Error::new(ErrorKind::Malformed, message).caused_by(error)
+                Error::new(ErrorKind::Malformed, message).advise(Advice::KeepArchive).caused_by(error)
             })
         };
-        Ok(Self { title: Title::parse(title)?, content: content.map(digest).transpose()? })
+        let mut prefix = Vec::new();
+        if title != ITSELF {
+            let Title { folders, name } = Title::parse(title)?;
+            prefix = folders;
+            prefix.push(name);
+        }
+        Ok(Self { prefix, content: content.map(digest).transpose()? })
     }
 }
 
@@ -134,10 +145,34 @@ impl TreeTarget {
         match parent.look(&self.place.name)?.map(|found| FileType::from_raw_mode(found.st_mode)) {
             None => Ok(None),
             Some(FileType::Directory) => parent.step_into(&self.place.name),
-            Some(other) => {
-                let (path, kind) = (self.place.path().display(), describe(other));
-                Err(Error::new(ErrorKind::Io, format!("cannot replace {path}, which is {kind}, by a folder")))
+            Some(other) => Err(self.wrong_kind(other)),
+        }
+    }
+
+    fn replace(&self) -> Replace {
+        self.options.allow(self.place.replace())
+    }
+
+    fn wrong_kind(&self, kind: FileType) -> Error {
+        let (path, kind) = (self.place.path().display(), describe(kind));
+        match self.replace() {
+            Replace::Always => {
+                Error::new(ErrorKind::Io, format!("cannot replace {path}, which is {kind}, by a folder"))
             }
+            Replace::Never => Error::new(ErrorKind::Exists, format!("{path} exists already, and is {kind}")),
+        }
+    }
+
+    /// Looks whether something else than a folder has the name; what is in a folder shows only once the archive is
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare` about what is there already.
+    pub fn survey(&self) -> Result<()> {
+        match Directory::find(&self.place)? {
+            Some(parent) => self.find(&parent).map(drop),
+            None => Ok(()),
         }
     }
 
@@ -176,7 +211,7 @@ impl TreeTarget {
         let algorithm = self.archive.content.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
         let blob = Blob::new(Arc::clone(partial.file()), size);
         let packing = Packing::open(blob, algorithm, packing::limit(size), self.cancel.clone())?;
-        let mut reader = Reader::new(packing, &self.archive.title);
+        let mut reader = Reader::new(packing, &self.archive.prefix);
         while let Some(entry) = reader.next()? {
             self.cancel.check()?;
             staging.add(&entry, &mut reader)?;
@@ -202,7 +237,7 @@ impl TreeTarget {
             return Err(Error::new(ErrorKind::Io, message));
         };
         let durability = self.options.durability;
-        let merge = Merge { replace: self.options.allow(self.place.replace()), durability, cancel: &self.cancel };
+        let merge = Merge { replace: self.replace(), durability, cancel: &self.cancel };
         merge.check(staging.folder(), &there)?;
         staging.folders().compare(&there)?;
         staging.furnish()?;
@@ -295,7 +330,8 @@ impl Stage for TreeTarget {
                 // Nobody asked for it; what stays is in the way of nothing.
                 drop(self.sweep(&parent, job));
             }
-            let work = there.map_or_else(|| Arc::clone(&parent), Arc::new);
+            // One that cannot be written may still be right: that shows once the archive is unpacked, elsewhere.
+            let work = there.filter(merge::is_writable).map_or_else(|| Arc::clone(&parent), Arc::new);
             if let Some(partial) = Partial::open(&work, &self.place.name, &mut patience)? {
                 return self.fill(partial, parent, work, job);
             }

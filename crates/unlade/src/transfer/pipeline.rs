@@ -107,17 +107,16 @@ impl Download {
         })?;
 
         let mut fetch = self.fetch();
-        let mut connection = None;
         let moved = match ready.await {
             Ok(verifier) => {
-                connection = Some(self.progress.connect());
+                // What the disk does with the last byte may take long, and needs no connection.
+                let _connection = self.progress.connect();
                 self.run(&mut fetch, verifier, orders_tx, gone).await
             }
             // The target holds the blob already, or has an error of its own.
             Err(_) => Ok(()),
         };
         let ending = finished(disk.await);
-        drop(connection);
         let receipt = self.verdict(moved, ending, &fetch)?;
         Ok(Delivery {
             receipt,

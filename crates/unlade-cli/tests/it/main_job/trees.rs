@@ -228,7 +228,42 @@ fn what_is_in_the_way_of_a_folder_is_named_and_nothing_is_published() {
     fs::write(run.home().join("tree"), "mine").unwrap();
     let outcome = run.run();
     outcome.assert_code(7);
-    assert_eq!(error(&outcome)["message"], "cannot replace tree, which is a regular file, by a folder");
+    assert_eq!(fair_error(&outcome)["kind"], "Exists");
+    assert_eq!(error(&outcome)["message"], "tree exists already, and is a regular file");
+}
+
+#[test]
+fn what_has_the_place_of_a_folder_is_found_before_anything_is_fetched() {
+    let image = packed(&tree().finish()).layer("a/b", "a file").annotate_layer(TITLE, "other").build();
+    let registry = registry_of(&image);
+    for options in [&["--dry-run"][..], &[]] {
+        let run = pull(&registry).args(options);
+        fs::write(run.home().join("tree"), "mine").unwrap();
+        let outcome = run.run();
+        outcome.assert_code(7);
+        assert_eq!(fair_error(&outcome)["kind"], "Exists", "{options:?}");
+        assert_eq!(files(run.home()), ["tree"], "{options:?}");
+    }
+    assert!(registry.requests_for("*/blobs/*").is_empty());
+}
+
+#[test]
+fn a_folder_without_a_name_goes_where_the_user_says() {
+    let tar = Tar::new().folder(".").file("x", b"cargo").file("sub/y", b"cargo").finish();
+    let image = packed(&tar).annotate_layer(TITLE, ".").build();
+    let registry = registry_of(&image);
+    let run = pull(&registry).args(["-o", "out"]);
+    run.run().assert_code(0);
+    assert_eq!(files(&run.home().join("out")), ["sub/y", "x"]);
+    let outcome = pull(&registry).run();
+    outcome.assert_code(2);
+    let error = fair_error(&outcome);
+    assert_eq!(
+        (&error["kind"], &error["hint"]),
+        (&json!("InvalidInput"), &json!("name a folder, or another one, with -o FOLDER"))
+    );
+    let outcome = pull(&registry).args(["-o", "out/"]).run();
+    outcome.assert_code(0);
 }
 
 /// Pulls an archive that must be refused, and gives the error.
@@ -331,12 +366,12 @@ fn a_digest_of_the_content_that_differs_is_found() {
     let registry = registry_of(&image);
     let outcome = pull(&registry).run();
     outcome.assert_code(1);
-    assert_eq!(error_kind(&outcome), "Malformed");
+    let error = fair_error(&outcome);
+    assert_eq!(
+        (&error["kind"], &error["hint"]),
+        (&json!("Malformed"), &json!("take the archive as it is with --no-unpack"))
+    );
     assert!(registry.requests_for("*/blobs/*").is_empty());
-}
-
-fn error_kind(outcome: &unlade_testkit::process::Outcome) -> String {
-    fair_error(outcome)["kind"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]

@@ -46,8 +46,14 @@ pub(super) enum What {
 ///
 /// [`ErrorKind::Malformed`] for names outside the title's folder, links that lead out of it, and what is neither file,
 /// folder nor link; [`ErrorKind::Unsupported`] for sparse files and unknown kinds.
-pub(super) fn member(header: &Header, records: &Records, name: &[u8], link: &[u8], title: &Title) -> Result<Member> {
-    let mut path = place(name, title)?;
+pub(super) fn member(
+    header: &Header,
+    records: &Records,
+    name: &[u8],
+    link: &[u8],
+    prefix: &[String],
+) -> Result<Member> {
+    let mut path = place(name, prefix)?;
     if path.len() > MAX_DEPTH {
         return Err(fault(name, &format!("lies more than {MAX_DEPTH} folders deep")));
     }
@@ -56,7 +62,7 @@ pub(super) fn member(header: &Header, records: &Records, name: &[u8], link: &[u8
         Kind::Folder => What::Folder,
         Kind::Other(b'1') => {
             let target =
-                place(link, title).map_err(|error| error.making(said(name, "is a hard link that cannot be made")))?;
+                place(link, prefix).map_err(|error| error.making(said(name, "is a hard link that cannot be made")))?;
             if target.is_empty() {
                 return Err(fault(name, "is a hard link to a folder"));
             }
@@ -83,20 +89,21 @@ pub(super) fn member(header: &Header, records: &Records, name: &[u8], link: &[u8
     Ok(Member { path, what, mode: header.mode & PERMISSIONS, modified, size })
 }
 
-/// Returns the path of a name below the title's folder.
-fn place(name: &[u8], title: &Title) -> Result<Vec<String>> {
+/// Returns the path of a name below the folder of the title. With the title `.` that is the folder which all lie in.
+fn place(name: &[u8], prefix: &[String]) -> Result<Vec<String>> {
     let text = std::str::from_utf8(name).map_err(|_| fault(name, "has a name that is no text"))?;
+    if prefix.is_empty() && matches!(text, "." | "./") {
+        return Ok(Vec::new());
+    }
     let text = text.strip_prefix("./").unwrap_or(text);
     let text = text.strip_suffix('/').unwrap_or(text);
     let parsed = Title::parse(text).map_err(|error| error.making(said(name, "has a name that cannot be used")))?;
     let mut path = parsed.folders;
     path.push(parsed.name);
-    let folder = title.folders.iter().chain([&title.name]);
-    let depth = title.folders.len() + 1;
-    if path.len() < depth || !path.iter().zip(folder).all(|(one, other)| one == other) {
+    if path.len() < prefix.len() || !path.iter().zip(prefix).all(|(one, other)| one == other) {
         return Err(fault(name, "lies outside the folder of the title"));
     }
-    Ok(path.split_off(depth))
+    Ok(path.split_off(prefix.len()))
 }
 
 /// Reads the target of a symbolic link that is so many folders deep.
@@ -147,8 +154,12 @@ mod tests {
     }
 
     fn read(kind: Kind, name: &str, link: &str) -> Result<Member, ErrorKind> {
-        let title = Title::parse("a/tree").unwrap();
-        let found = member(&header(kind), &Records::default(), name.as_bytes(), link.as_bytes(), &title);
+        read_below(&["a", "tree"], kind, name, link)
+    }
+
+    fn read_below(prefix: &[&str], kind: Kind, name: &str, link: &str) -> Result<Member, ErrorKind> {
+        let prefix: Vec<String> = prefix.iter().map(|&folder| folder.to_owned()).collect();
+        let found = member(&header(kind), &Records::default(), name.as_bytes(), link.as_bytes(), &prefix);
         found.map_err(|error| error.kind())
     }
 
@@ -212,6 +223,38 @@ mod tests {
         for kind in [Kind::Other(b'S'), Kind::Other(b'7'), Kind::Other(b'V')] {
             assert_eq!(read(kind, "a/tree/x", ""), Err(ErrorKind::Unsupported), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn without_a_title_members_lie_in_the_folder_itself() {
+        for (kind, name, expected) in [
+            (Kind::Folder, ".", Ok("")),
+            (Kind::Folder, "./", Ok("")),
+            (Kind::Folder, "sub/", Ok("sub")),
+            (Kind::File, "x", Ok("x")),
+            (Kind::File, "./sub/x", Ok("sub/x")),
+            (Kind::File, ".", Err(ErrorKind::Malformed)),
+            (Kind::Folder, "", Err(ErrorKind::Malformed)),
+            (Kind::Folder, "..", Err(ErrorKind::Malformed)),
+            (Kind::File, "../x", Err(ErrorKind::Malformed)),
+            (Kind::File, "/x", Err(ErrorKind::Malformed)),
+        ] {
+            let found = read_below(&[], kind, name, "").map(|member| member.path.join("/"));
+            assert_eq!(found, expected.map(str::to_owned), "{kind:?} {name}");
+        }
+        assert_eq!(read_below(&[], HARD, "x", ".").map(drop), Err(ErrorKind::Malformed));
+        assert_eq!(read_below(&[], SOFT, "x", "..").map(drop), Err(ErrorKind::Malformed));
+    }
+
+    #[test]
+    fn content_that_some_readers_would_skip_is_malformed() {
+        let records = Records { size: Some(512), ..Records::default() };
+        let prefix = ["tree".to_owned()];
+        for (kind, link) in [(Kind::Folder, ""), (HARD, "tree/x"), (SOFT, "x")] {
+            let found = member(&header(kind), &records, b"tree/y", link.as_bytes(), &prefix);
+            assert_eq!(found.unwrap_err().kind(), ErrorKind::Malformed, "{kind:?}");
+        }
+        assert_eq!(member(&header(Kind::File), &records, b"tree/y", b"", &prefix).unwrap().size, 512);
     }
 
     #[test]

@@ -199,10 +199,18 @@ fn may_fill(from: &Directory, to: &Directory) -> Result<()> {
         let message = format!("cannot fill {}, which is a file system of its own", to.path().display());
         return Err(Error::new(ErrorKind::Io, message));
     }
-    match accessat(to, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
-        Err(error @ (Errno::ACCESS | Errno::ROFS | Errno::PERM)) => {
-            Err(Error::io(format!("cannot write to the folder {}", to.path().display()), error.into()))
-        }
+    try_writing(to)
+        .map_err(|error| Error::io(format!("cannot write to the folder {}", to.path().display()), error.into()))
+}
+
+/// Says whether names can be made in a folder.
+pub(super) fn is_writable(folder: &Directory) -> bool {
+    try_writing(folder).is_ok()
+}
+
+fn try_writing(folder: &Directory) -> rustix::io::Result<()> {
+    match accessat(folder, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        Err(error @ (Errno::ACCESS | Errno::ROFS | Errno::PERM)) => Err(error),
         // A system that does not tell: the renaming will.
         _ => Ok(()),
     }

@@ -83,7 +83,7 @@ impl Packing {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.cancel.check()?;
         let read = match &mut self.form {
-            Form::Gzip(gunzip) => gunzip.read(buffer)?,
+            Form::Gzip(gunzip) => gunzip.read(buffer, &self.cancel)?,
             Form::Plain(reader) => reader.read(buffer).map_err(unread)?,
         };
         self.seen += read as u64;
@@ -132,10 +132,10 @@ impl Gunzip {
         Self { decoder: Some(GzDecoder::new(reader)) }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+    fn read(&mut self, buffer: &mut [u8], cancel: &Cancel) -> Result<usize> {
         while let Some(decoder) = &mut self.decoder {
             match decoder.read(buffer) {
-                Ok(0) if !buffer.is_empty() => self.go_on()?,
+                Ok(0) if !buffer.is_empty() => self.go_on(cancel)?,
                 Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(undecoded(error)),
@@ -145,7 +145,9 @@ impl Gunzip {
     }
 
     /// Goes on to the next member, if there is one. Zeros behind the last are padding.
-    fn go_on(&mut self) -> Result<()> {
+    fn go_on(&mut self, cancel: &Cancel) -> Result<()> {
+        // Members may be empty, and padding long: nothing of either comes out.
+        cancel.check()?;
         let Some(decoder) = self.decoder.take() else { return Ok(()) };
         let mut reader = decoder.into_inner();
         let next = reader.fill_buf().map_err(unread)?;
@@ -154,6 +156,7 @@ impl Gunzip {
             return Ok(());
         }
         loop {
+            cancel.check()?;
             let padding = reader.fill_buf().map_err(unread)?;
             if padding.is_empty() {
                 return Ok(());
@@ -263,6 +266,19 @@ mod tests {
             (gzip(&[0; 5000]), ErrorKind::TooLarge),
         ] {
             assert_eq!(unpack(&packed, 4999).map(drop), Err(expected), "{}", packed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn nothing_that_gives_no_bytes_keeps_a_signal_waiting() {
+        for behind in [gzip(b"").repeat(10), vec![0; 100]] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&[gzip(b""), behind].concat()).unwrap();
+            let size = file.metadata().unwrap().len();
+            let mut gunzip = Gunzip::new(BufReader::new(Blob::new(Arc::new(file), size)));
+            let cancel = Cancel::new();
+            cancel.cancel();
+            assert_eq!(gunzip.read(&mut [0; 10], &cancel).unwrap_err().kind(), ErrorKind::Interrupted);
         }
     }
 

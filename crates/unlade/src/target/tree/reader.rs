@@ -5,7 +5,6 @@ use super::packing::Packing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::digest::Digest;
 use crate::spec::tar::{BLOCK, Fault, Header, Kind, Records};
-use crate::target::title::Title;
 
 /// So many headers are read at most.
 const MAX_HEADERS: usize = 1_000_000;
@@ -16,7 +15,7 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// A tar being read from its start.
 pub(super) struct Reader<'a> {
     packing: Packing,
-    title: &'a Title,
+    prefix: &'a [String],
     /// What is left of the member's content, and behind that of its padding.
     content: u64,
     padding: u64,
@@ -38,8 +37,8 @@ struct Extensions {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(packing: Packing, title: &'a Title) -> Self {
-        Self { packing, title, content: 0, padding: 0, headers: 0 }
+    pub(super) fn new(packing: Packing, prefix: &'a [String]) -> Self {
+        Self { packing, prefix, content: 0, padding: 0, headers: 0 }
     }
 
     /// Reads up to the next member; `None` is the end of the archive.
@@ -96,7 +95,7 @@ impl<'a> Reader<'a> {
         let records = extensions.records.unwrap_or_default();
         let name = one_of(records.path.as_ref(), extensions.name.as_ref(), &header.name)?.clone();
         let link = one_of(records.link.as_ref(), extensions.link.as_ref(), &header.link)?;
-        let member = member(header, &records, &name, link, self.title)?;
+        let member = member(header, &records, &name, link, self.prefix)?;
         // Before room is made for it: what cannot come is a lie, and nothing that the disk is too small for.
         self.packing.expect(member.size).map_err(|error| error.making(said(&name, "is too large")))?;
         self.content = member.size;

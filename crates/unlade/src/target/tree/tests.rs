@@ -7,7 +7,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use unlade_testkit::archive::Tar;
 
-use super::super::place::Replace;
 use super::*;
 use crate::spec::descriptor::Content;
 use crate::verify::{Verifier, digest_of};
