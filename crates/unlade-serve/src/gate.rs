@@ -12,6 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
+use crate::guests::{Guests, Seat, Wanted};
+use crate::warnings::Warnings;
+
 /// What clients may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -35,24 +38,54 @@ impl Default for Limits {
 pub(crate) struct Gate {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    guests: Guests,
+    warnings: Warnings,
     limits: Limits,
+    /// Who came and has no place yet.
+    arrived: Option<(TcpStream, SocketAddr)>,
 }
 
 impl Gate {
-    pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(limits.connections)), limits }
+    pub(crate) fn new(listener: TcpListener, limits: Limits, warnings: Warnings) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections));
+        Self { listener, places, guests: Guests::default(), warnings, limits, arrived: None }
     }
 
-    /// Lets the next connection in, once there is a place for it.
+    /// Lets the next connection in, once there is a place for it. Nothing is lost if it is dropped meanwhile.
     pub(crate) async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
-        // Waits and tries again where the process has no descriptor left.
-        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
+        if self.arrived.is_none() {
+            // Waits and tries again where the process has no descriptor left.
+            self.arrived = Some(axum::serve::Listener::accept(&mut self.listener).await);
+        }
+        let place = match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => self.make_room().await,
+        };
+        self.guests.want(Wanted::No);
+        let (stream, address) = self.arrived.take().expect("it came above, and nobody else takes it");
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
         let rest = self.limits.rest;
-        (Connection { stream, rest, alarm: Box::pin(tokio::time::sleep(rest)), _place: place }, address)
+        let alarm = Box::pin(tokio::time::sleep(rest));
+        (Connection { stream, rest, alarm, seat: self.guests.seat(), _place: place }, address)
+    }
+
+    /// Waits for a place, and asks guests to leave who have no use for theirs.
+    async fn make_room(&self) -> OwnedSemaphorePermit {
+        let count = self.limits.connections;
+        self.warnings
+            .tell(&format!("{count} connections are open, and no more are: those that rest are closed for others"));
+        self.guests.want(Wanted::Yes);
+        loop {
+            self.guests.call_one();
+            tokio::select! {
+                place = Arc::clone(&self.places).acquire_owned() => {
+                    return place.expect("the semaphore is never closed");
+                }
+                () = self.guests.idled() => {}
+            }
+        }
     }
 }
 
@@ -61,6 +94,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     rest: Duration,
     alarm: Pin<Box<Sleep>>,
+    seat: Arc<Seat>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -72,15 +106,25 @@ impl Connection {
         Ok((count > 0).then_some(byte[0]))
     }
 
+    /// Returns what others see of it.
+    pub(crate) fn seat(&self) -> Arc<Seat> {
+        Arc::clone(&self.seat)
+    }
+
     fn watch<T>(&mut self, moved: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if moved.is_ready() {
             self.alarm.as_mut().reset(Instant::now() + self.rest);
             return moved;
         }
-        match self.alarm.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        while self.alarm.as_mut().poll(context).is_ready() {
+            // While an answer is made nothing can move, and right after it nothing has to have moved.
+            let since = self.seat.resting_since().unwrap_or_else(Instant::now);
+            if since + self.rest <= self.alarm.deadline() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.alarm.as_mut().reset(since + self.rest);
         }
+        Poll::Pending
     }
 }
 
@@ -124,12 +168,16 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use tokio::io::AsyncReadExt as _;
+    use unlade::observe::Blind;
 
     use super::*;
+    use crate::guests::Doing;
 
     async fn gate(limits: Limits) -> (Gate, SocketAddr) {
-        let gate = Gate::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits);
+        let warnings = Warnings::new(Arc::<Blind>::default());
+        let gate = Gate::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits, warnings);
         let address = gate.listener.local_addr().unwrap();
         (gate, address)
     }
@@ -144,14 +192,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_house_lets_the_next_in_when_one_leaves() {
+    async fn who_waits_for_an_answer_may_rest() {
+        let (mut gate, address) = gate(Limits { rest: Duration::from_millis(20), ..Limits::default() }).await;
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = gate.accept().await;
+        let seat = connection.seat();
+        seat.does(Doing::Making);
+        let begun = Instant::now();
+        let answer = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            seat.does(Doing::Sending(Instant::now()));
+        };
+        let mut byte = [0];
+        let (moved, ()) = tokio::join!(connection.read(&mut byte), answer);
+        assert_eq!(moved.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= Duration::from_millis(120), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_full_house_asks_the_idle_to_leave_and_lets_the_next_in() {
+        let (mut gate, address) = gate(Limits { connections: 2, ..Limits::default() }).await;
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        let ((busy, _), (idle, _)) = (gate.accept().await, gate.accept().await);
+        busy.seat().does(Doing::Making);
+        let (waiting, seat) = (gate.accept(), idle.seat());
+        tokio::pin!(waiting);
+        assert!((&mut waiting).now_or_never().is_none(), "a third connection came in");
+        assert!(seat.is_wanted());
+        seat.called().await;
+        drop((idle, seat));
+        waiting.await;
+        assert!(!busy.seat().is_wanted());
+    }
+
+    #[tokio::test]
+    async fn who_becomes_idle_while_another_waits_is_asked_to_leave() {
         let (mut gate, address) = gate(Limits { connections: 1, ..Limits::default() }).await;
         let _clients = (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
-        let (first, _) = gate.accept().await;
-        assert_eq!(gate.places.available_permits(), 0);
-        let waiting = tokio::time::timeout(Duration::from_millis(20), gate.accept()).await;
-        assert!(waiting.is_err(), "a second connection came in");
-        drop(first);
-        gate.accept().await;
+        let (guest, _) = gate.accept().await;
+        let seat = guest.seat();
+        seat.does(Doing::Making);
+        let leaving = async {
+            tokio::task::yield_now().await;
+            assert!(seat.called().now_or_never().is_none());
+            seat.does(Doing::Idle(Instant::now()));
+            seat.called().await;
+            drop(guest);
+        };
+        tokio::join!(gate.accept(), leaving);
     }
 }

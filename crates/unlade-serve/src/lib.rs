@@ -25,10 +25,12 @@ mod access_log;
 mod blob;
 mod condition;
 mod gate;
+mod guests;
 mod listing;
 mod logins;
 mod manifest;
 mod name;
+mod names;
 mod query;
 mod range;
 mod referrers;
@@ -38,6 +40,7 @@ mod server;
 mod shelf;
 mod tls;
 mod visit;
+mod warnings;
 mod wire;
 
 use axum::Router;
@@ -77,7 +80,8 @@ const COMMON: [(HeaderName, &str); 2] =
     [(HeaderName::from_static("docker-distribution-api-version"), "registry/2.0"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
 
 async fn answer(State(shelf): State<Shelf>, request: Request) -> Response {
-    dressed(dispatch(&shelf, &request.into_parts().0).await.unwrap_or_else(Refusal::into_response))
+    let answered = dispatch(&shelf, &request.into_parts().0).await;
+    dressed(answered.unwrap_or_else(|refusal| refusal.tell(shelf.warnings()).into_response()))
 }
 
 /// Adds the headers that every answer has.
@@ -93,9 +97,9 @@ async fn dispatch(shelf: &Shelf, request: &Parts) -> Result<Response, Refusal> {
     let query = request.uri.query().unwrap_or_default();
     match Route::parse(request.uri.path())? {
         Route::Base => Ok(json(StatusCode::OK, &serde_json::json!({}))),
-        Route::Blob { name, digest } => blob::answer(&shelf.find(&name).await?, &digest, request).await,
+        Route::Blob { name, digest } => blob::answer(shelf, &name, &digest, request).await,
         Route::Catalog => listing::catalog(shelf, query).await,
-        Route::Manifest { name, selector } => manifest::answer(&shelf.find(&name).await?, &selector, request).await,
+        Route::Manifest { name, selector } => manifest::answer(shelf, &name, &selector, request).await,
         Route::Referrers { name, digest } => referrers::answer(&shelf.find(&name).await?, &digest, query).await,
         Route::Tags { name } => listing::tags(&shelf.find(&name).await?, &name, query).await,
     }

@@ -18,10 +18,11 @@ use crate::shelf::Shelf;
 /// Answers with the tags of a repository.
 pub(crate) async fn tags(layout: &Layout, name: &Name, query: &str) -> Result<Response, Refusal> {
     let page = Page::parse(query)?;
-    let tags: Vec<String> =
+    let mut tags: Vec<String> =
         layout.tags(None).try_collect().await.map_err(|error| Refusal::of(&error, Code::NameUnknown))?;
-    let (tags, more) = page.cut(tags);
-    let link = more.then(|| page.next(&format!("/v2/{name}/tags/list"), &tags)).flatten();
+    sort(&mut tags);
+    let (tags, more) = page.cut(&tags);
+    let link = more.then(|| page.next(&format!("/v2/{name}/tags/list"), tags)).flatten();
     Ok(answer(&json!({"name": name.as_str(), "tags": tags}), link))
 }
 
@@ -30,8 +31,9 @@ pub(crate) async fn tags(layout: &Layout, name: &Name, query: &str) -> Result<Re
 /// <https://distribution.github.io/distribution/spec/api/#listing-repositories>
 pub(crate) async fn catalog(shelf: &Shelf, query: &str) -> Result<Response, Refusal> {
     let page = Page::parse(query)?;
-    let (repositories, more) = page.cut(shelf.names().await?);
-    let link = more.then(|| page.next("/v2/_catalog", &repositories)).flatten();
+    let all = shelf.names().await?;
+    let (repositories, more) = page.cut(&all);
+    let link = more.then(|| page.next("/v2/_catalog", repositories)).flatten();
     Ok(answer(&json!({"repositories": repositories}), link))
 }
 
@@ -67,16 +69,13 @@ impl Page {
         Ok(Self { length, after: parameter(query, "last") })
     }
 
-    /// Sorts the names and cuts the page out of them; says whether more follow.
-    fn cut(&self, mut names: Vec<String>) -> (Vec<String>, bool) {
-        names.sort_by_cached_key(|name| order(name));
-        if let Some(after) = &self.after {
-            let after = order(after);
-            names.retain(|name| order(name) > after);
-        }
-        let more = names.len() > self.length;
-        names.truncate(self.length);
-        (names, more)
+    /// Cuts the page out of sorted names; says whether more follow.
+    fn cut<'a>(&self, names: &'a [String]) -> (&'a [String], bool) {
+        let rest = match self.after.as_deref().map(order) {
+            Some(after) => &names[names.partition_point(|name| order(name) <= after)..],
+            None => names,
+        };
+        (&rest[..rest.len().min(self.length)], rest.len() > self.length)
     }
 
     /// Writes the link to the page behind this one; a page of nothing has none.
@@ -84,6 +83,11 @@ impl Page {
         let (length, last) = (self.length, names.last()?);
         Some(format!("<{path}?n={length}&last={}>; rel=\"next\"", encode(last)))
     }
+}
+
+/// Sorts names for [`Page::cut`].
+pub(crate) fn sort(names: &mut [String]) {
+    names.sort_by_cached_key(|name| order(name));
 }
 
 /// The order that the specification asks for: case-insensitive; the second part makes it one order for all.
@@ -98,7 +102,10 @@ mod tests {
     use super::*;
 
     fn cut(query: &str) -> (Vec<String>, bool) {
-        Page::parse(query).unwrap().cut(["v2", "V1", "v1", "a", "B"].map(str::to_owned).to_vec())
+        let mut names = ["v2", "V1", "v1", "a", "B"].map(str::to_owned);
+        sort(&mut names);
+        let (page, more) = Page::parse(query).unwrap().cut(&names);
+        (page.to_vec(), more)
     }
 
     #[test]
@@ -131,9 +138,10 @@ mod tests {
     fn a_long_list_comes_in_pages_without_being_asked_for_them() {
         for query in ["", "n=5000"] {
             let page = Page::parse(query).unwrap();
-            let (names, more) = page.cut((0..1500).map(|number| format!("{number:04}")).collect());
+            let all: Vec<_> = (0..1500).map(|number| format!("{number:04}")).collect();
+            let (names, more) = page.cut(&all);
             assert_eq!((names.len(), more), (1000, true), "{query}");
-            assert_eq!(page.next("/x", &names).unwrap(), "</x?n=1000&last=0999>; rel=\"next\"", "{query}");
+            assert_eq!(page.next("/x", names).unwrap(), "</x?n=1000&last=0999>; rel=\"next\"", "{query}");
         }
     }
 
@@ -150,12 +158,12 @@ mod tests {
             names in proptest::collection::hash_set("[a-cA-C]{1,3}", 0..20),
             length in 1_usize..6,
         ) {
-            let names: Vec<String> = names.into_iter().collect();
-            let (whole, _) = Page { length: usize::MAX, after: None }.cut(names.clone());
+            let mut whole: Vec<String> = names.into_iter().collect();
+            sort(&mut whole);
             let (mut collected, mut after) = (Vec::new(), None);
             loop {
-                let (page, more) = Page { length, after }.cut(names.clone());
-                collected.extend(page);
+                let (page, more) = Page { length, after }.cut(&whole);
+                collected.extend_from_slice(page);
                 if !more {
                     break;
                 }

@@ -4,26 +4,30 @@
 
 mod htpasswd;
 mod login;
+mod queue;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand::SystemRandom;
 use http::HeaderMap;
-use tokio::sync::Semaphore;
 use unlade::{Error, ErrorKind, Result};
 
 use self::login::Login;
+use self::queue::{Queue, TooLong};
 use crate::refusal::Refusal;
 
 /// The users who may read, and the bcrypt hashes of their passwords.
 ///
 /// A check of a password is slow on purpose, tens of milliseconds and more. So checks run on threads where they may
 /// block, on half of the processors at most, and the one that succeeded is remembered: not the password, but a hash
-/// of user and password under a key that never leaves this process. Clones share all that.
+/// of user and password under a key that never leaves this process. Those of one client are made one after the other,
+/// and where too many wait already, the next is refused for the moment. Clones share all that.
 #[derive(Clone)]
 pub struct Logins(Arc<Book>);
 
@@ -32,7 +36,7 @@ struct Book {
     /// The places of the users among the accounts.
     places: HashMap<Arc<str>, usize>,
     key: hmac::Key,
-    checks: Arc<Semaphore>,
+    checks: Queue,
 }
 
 struct Account {
@@ -57,31 +61,33 @@ impl Logins {
         let account = |(user, hash): (String, String)| Account { user: user.into(), hash, proven: Mutex::new(None) };
         let accounts: Vec<Account> = users.into_iter().map(account).collect();
         let places = accounts.iter().enumerate().map(|(place, account)| (Arc::clone(&account.user), place)).collect();
-        // Whoever guesses passwords must leave processors to those who know theirs.
-        let checks = available_parallelism().map_or(1, |count| (count.get() / 2).max(1));
-        Ok(Self(Arc::new(Book { accounts, places, key, checks: Arc::new(Semaphore::new(checks)) })))
+        let checks = Queue::new(at_a_time(available_parallelism().map_or(1, NonZero::get)));
+        Ok(Self(Arc::new(Book { accounts, places, key, checks })))
     }
 
-    /// Lets a request in, or refuses it; gives the user's name.
-    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
+    /// Lets a client's request in, or refuses it; gives the user's name.
+    pub(crate) async fn admit(&self, client: IpAddr, headers: &HeaderMap) -> Result<Arc<str>, Refusal> {
         let Some(login) = Login::of(headers) else {
             return Err(Refusal::unauthorized("a login is needed"));
         };
         let book = Arc::clone(&self.0);
         let (place, known) = book.look_up(&login);
-        let (is_right, user) = (self.is_right(place, login).await?, Arc::clone(&book.accounts[place].user));
+        let (is_right, user) = (self.is_right(client, place, login).await?, Arc::clone(&book.accounts[place].user));
         match (is_right, known) {
             (true, Known::Yes) => Ok(user),
             _ => Err(Refusal::unauthorized("the login is not right")),
         }
     }
 
-    async fn is_right(&self, place: usize, login: Login) -> Result<bool, Refusal> {
+    async fn is_right(&self, client: IpAddr, place: usize, login: Login) -> Result<bool, Refusal> {
         let book = Arc::clone(&self.0);
         if book.remembers(place, &login) {
             return Ok(true);
         }
-        let turn = Arc::clone(&book.checks).acquire_owned().await.expect("the semaphore is never closed");
+        let turn = book.checks.turn(client).await.map_err(|line| match line {
+            TooLong::All => Refusal::busy(),
+            TooLong::Own => Refusal::too_many(),
+        })?;
         let check = move || {
             // Others with the same login may have been first.
             let is_right = book.remembers(place, &login) || book.verify(place, &login);
@@ -97,6 +103,12 @@ impl Logins {
             },
         }
     }
+}
+
+/// Returns how many passwords are checked at a time: whoever guesses them must leave processors to those who know
+/// theirs.
+fn at_a_time(processors: usize) -> usize {
+    (processors / 2).max(1)
 }
 
 /// Whether a user is in the file.
@@ -148,6 +160,8 @@ impl fmt::Debug for Logins {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use futures_util::FutureExt as _;
@@ -155,6 +169,8 @@ mod tests {
 
     use super::*;
     use crate::refusal::Code;
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn logins() -> Logins {
         let line = |user: &str, password: &str| format!("{user}:{}\n", bcrypt::hash(password, 4).unwrap());
@@ -186,33 +202,45 @@ mod tests {
         ] {
             // Twice: the second time it may be remembered.
             for _ in 0..2 {
-                let admitted = logins.admit(&headers(user, password)).await;
+                let admitted = logins.admit(CLIENT, &headers(user, password)).await;
                 match admitted {
                     Ok(name) => assert!(comes_in && &*name == user, "{user}"),
                     Err(refusal) => assert!(!comes_in && refusal.code() == Code::Unauthorized, "{user}:{password}"),
                 }
             }
         }
-        assert_eq!(logins.admit(&HeaderMap::new()).await.unwrap_err().code(), Code::Unauthorized);
+        assert_eq!(logins.admit(CLIENT, &HeaderMap::new()).await.unwrap_err().code(), Code::Unauthorized);
     }
 
     #[tokio::test]
     async fn a_login_that_was_right_is_not_checked_again_and_others_wait_their_turn() {
         let logins = logins();
-        logins.admit(&headers("alice", "right")).await.unwrap();
-        let checks = &logins.0.checks;
-        let all = u32::try_from(checks.available_permits()).unwrap();
-        let _busy = checks.acquire_many(all).await.unwrap();
-        assert!(logins.admit(&headers("alice", "right")).now_or_never().is_some());
+        logins.admit(CLIENT, &headers("alice", "right")).await.unwrap();
+        let _busy = logins.0.checks.turn(CLIENT).await.ok().unwrap();
+        assert!(logins.admit(CLIENT, &headers("alice", "right")).now_or_never().is_some());
         for (user, password) in [("alice", "wrong"), ("ä", ""), ("mallory", "right")] {
-            assert!(logins.admit(&headers(user, password)).now_or_never().is_none(), "{user}:{password}");
+            assert!(logins.admit(CLIENT, &headers(user, password)).now_or_never().is_none(), "{user}:{password}");
         }
     }
 
     #[tokio::test]
-    async fn half_of_the_processors_check_at_most() {
-        let count = available_parallelism().unwrap().get();
-        assert_eq!(logins().0.checks.available_permits(), (count / 2).max(1));
+    async fn who_would_wait_too_long_is_told_to_come_back() {
+        let logins = logins();
+        let _busy = logins.0.checks.turn(CLIENT).await.ok().unwrap();
+        let wrong = headers("alice", "wrong");
+        let mut waiting: Vec<_> = (0..1000).map(|_| Box::pin(logins.admit(CLIENT, &wrong))).collect();
+        let answered: Vec<_> = waiting.iter_mut().filter_map(|admitted| admitted.now_or_never()).collect();
+        assert!(answered.len() > 900, "{} were told", answered.len());
+        for refused in answered {
+            assert_eq!(refused.unwrap_err().code(), Code::TooMany);
+        }
+    }
+
+    #[test]
+    fn half_of_the_processors_check_at_most() {
+        for (processors, expected) in [(1, 1), (2, 1), (3, 1), (4, 2), (16, 8)] {
+            assert_eq!(at_a_time(processors), expected, "{processors}");
+        }
     }
 
     #[tokio::test]
@@ -225,7 +253,7 @@ mod tests {
         assert_eq!(logins.0.look_up(&login("bob")), (1, Known::Yes));
         // Whoever it was checked against, what it said is not remembered.
         for user in ["m", "n", "o", "p"] {
-            logins.admit(&headers(user, "right")).await.unwrap_err();
+            logins.admit(CLIENT, &headers(user, "right")).await.unwrap_err();
         }
         let remembered = |account: &Account| account.proven.lock().unwrap().is_some();
         assert!(!logins.0.accounts.iter().any(remembered));
@@ -234,9 +262,9 @@ mod tests {
     #[tokio::test]
     async fn nothing_secret_is_formatted() {
         let logins = logins();
-        logins.admit(&headers("alice", "right")).await.unwrap();
+        logins.admit(CLIENT, &headers("alice", "right")).await.unwrap();
         assert_eq!(format!("{logins:?}"), "Logins { users: 3, .. }");
-        let refused = logins.admit(&headers("alice", "wrong")).await.unwrap_err();
+        let refused = logins.admit(CLIENT, &headers("alice", "wrong")).await.unwrap_err();
         assert!(!format!("{refused:?}").contains("wrong"));
     }
 }

@@ -3,21 +3,26 @@
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes>
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_RANGE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use unlade::{Error, ErrorKind};
+
+use crate::warnings::Warnings;
 
 /// What is wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     BlobUnknown,
+    Busy,
     DigestInvalid,
     ManifestUnknown,
     MethodNotAllowed,
     NameInvalid,
     NameUnknown,
     PageInvalid,
+    PreconditionFailed,
     RangeInvalid,
+    TooMany,
     Unauthorized,
     Unknown,
     Unreadable,
@@ -32,12 +37,14 @@ impl Code {
             Self::ManifestUnknown => "MANIFEST_UNKNOWN",
             Self::NameInvalid => "NAME_INVALID",
             Self::NameUnknown => "NAME_UNKNOWN",
-            // These two are distribution's; the specification has no code for them.
+            // These three are distribution's; the specification has no code for them.
+            Self::Busy => "UNAVAILABLE",
             Self::PageInvalid => "PAGINATION_NUMBER_INVALID",
             Self::RangeInvalid => "RANGE_INVALID",
+            Self::TooMany => "TOOMANYREQUESTS",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Unknown => "UNKNOWN",
-            Self::MethodNotAllowed | Self::Unreadable | Self::Unsupported => "UNSUPPORTED",
+            Self::MethodNotAllowed | Self::PreconditionFailed | Self::Unreadable | Self::Unsupported => "UNSUPPORTED",
         }
     }
 
@@ -46,7 +53,10 @@ impl Code {
             Self::BlobUnknown | Self::ManifestUnknown | Self::NameUnknown | Self::Unsupported => StatusCode::NOT_FOUND,
             Self::DigestInvalid | Self::NameInvalid | Self::PageInvalid | Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeInvalid => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -59,11 +69,13 @@ pub(crate) struct Refusal {
     code: Code,
     message: String,
     header: Option<(HeaderName, HeaderValue)>,
+    /// What the operator should know of it, and clients should not.
+    trouble: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), header: None }
+        Self { code, message: message.into(), header: None, trouble: None }
     }
 
     pub(crate) fn method_not_allowed() -> Self {
@@ -82,6 +94,31 @@ impl Refusal {
         Self { header: Some(challenge), ..Self::new(Code::Unauthorized, message) }
     }
 
+    /// Refuses for the moment to check the password of a client that wants too many checked.
+    pub(crate) fn too_many() -> Self {
+        Self::for_now(Code::TooMany, "too many passwords of this client wait to be checked")
+    }
+
+    /// Refuses for the moment to check a password, where all clients together want too many checked.
+    pub(crate) fn busy() -> Self {
+        let trouble = "clients want more passwords checked than can be: some are refused for the moment";
+        Self { trouble: Some(trouble.to_owned()), ..Self::for_now(Code::Busy, "too many passwords wait to be checked") }
+    }
+
+    fn for_now(code: Code, message: &str) -> Self {
+        Self { header: Some((RETRY_AFTER, HeaderValue::from_static("2"))), ..Self::new(code, message) }
+    }
+
+    /// Refuses what is asked for under a condition that does not hold.
+    pub(crate) fn precondition_failed() -> Self {
+        Self::new(Code::PreconditionFailed, "the content has another digest than If-Match names")
+    }
+
+    /// Refuses a request that does not say which host it is for, or says it twice (RFC 9112, section 3.2).
+    pub(crate) fn one_host() -> Self {
+        Self::new(Code::Unreadable, "a request has one Host header")
+    }
+
     /// Refuses a request in plain HTTP, where TLS is spoken.
     pub(crate) fn wants_tls() -> Self {
         Self::new(Code::Unreadable, "this is a plain HTTP request to an HTTPS server")
@@ -94,17 +131,25 @@ impl Refusal {
 
     /// Makes an error of the library one of this request; `unknown` is the code for what is not there.
     ///
-    /// Whatever else a layout has to complain of goes to the log: a client can do nothing about it, and paths
-    /// are none of its business.
+    /// Whatever else a layout has to complain of is for the operator: a client can do nothing about it, and paths are
+    /// none of its business.
     pub(crate) fn of(error: &Error, unknown: Code) -> Self {
         match error.kind() {
             ErrorKind::Ambiguous => Self::new(unknown, "the layout has several manifests of this name"),
             ErrorKind::NotFound => Self::new(unknown, "the layout does not have it"),
-            kind => {
-                tracing::warn!(%kind, chain = error.chain().join(": "), "a request cannot be answered");
-                Self::new(Code::Unknown, "the layout cannot be read")
-            }
+            _ => Self {
+                trouble: Some(format!("a request cannot be answered: {}", error.chain().join(": "))),
+                ..Self::new(Code::Unknown, "the layout cannot be read")
+            },
         }
+    }
+
+    /// Tells the operator what is to be known of it.
+    pub(crate) fn tell(self, warnings: &Warnings) -> Self {
+        if let Some(trouble) = &self.trouble {
+            warnings.tell(trouble);
+        }
+        self
     }
 
     #[cfg(test)]

@@ -11,10 +11,13 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use unlade::layout::{Desk, Layout};
+use unlade::observe::{Blind, Observer};
 use unlade::{Error, ErrorKind, Result};
 
 use crate::name::Name;
+use crate::names::Names;
 use crate::refusal::{Code, Refusal};
+use crate::warnings::Warnings;
 
 /// How many folders a repository may lie below the served one.
 const MAX_DEPTH: usize = 8;
@@ -24,21 +27,22 @@ const MAX_FOLDERS: usize = 65_536;
 
 /// The layouts that are served, each under the name of a repository. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Shelf(Arc<Kind>);
+pub struct Shelf(Arc<Inner>);
 
 #[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    kind: Kind,
+    /// All who ask for whatever layout share it: memory does not grow with their number.
+    desk: Desk,
+    warnings: Warnings,
+}
+
+/// Layouts are looked up by their path at each request: they may come, go and change places.
+#[derive(Debug)]
 enum Kind {
-    One {
-        name: Name,
-        layout: Layout,
-    },
-    /// Layouts are looked up by their path at each request: they may come, go and change places.
-    Many {
-        folder: OwnedFd,
-        path: PathBuf,
-        /// All who ask for whatever layout share it: memory does not grow with their number.
-        desk: Desk,
-    },
+    One(Name),
+    Many { folder: OwnedFd, names: Names },
 }
 
 impl Shelf {
@@ -54,73 +58,107 @@ impl Shelf {
     /// [`ErrorKind::InvalidInput`] if there is no layout, or if a layout's own folder has a name that no
     /// repository can have; [`ErrorKind::TooLarge`] for a tree that is too large to be meant.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_watched(dir, Arc::<Blind>::default())
+    }
+
+    /// Does what [`open`](Self::open) does, and warns an observer of what cannot be served: layouts that are left out,
+    /// and those that cannot be read when they are asked for, each once in a while.
+    pub fn open_watched(dir: &Path, observer: Arc<dyn Observer>) -> Result<Self> {
+        let warnings = Warnings::new(observer);
         let folder = rustix::fs::open(dir, FOLDER, Mode::empty()).map_err(|errno| match errno {
             Errno::NOENT | Errno::NOTDIR => nothing_to_serve(dir).caused_by(std::io::Error::from(errno)),
             _ => Error::io(format!("cannot open the folder {}", dir.display()), errno.into()),
         })?;
-        if is_layout(&folder) {
-            let layout = Layout::open(dir)?;
-            return Ok(Self(Arc::new(Kind::One { name: name_of(dir)?, layout })));
-        }
-        let found = scan(&folder, dir)?;
-        match (found.names.is_empty(), found.unfit) {
-            (true, Some(unfit)) => return Err(unfit_name(&unfit)),
-            (true, None) => return Err(nothing_to_serve(dir)),
-            (false, Some(unfit)) => tracing::warn!("{}", unfit_name(&unfit)),
-            (false, None) => {}
-        }
-        Ok(Self(Arc::new(Kind::Many { folder, path: dir.to_owned(), desk: Desk::new() })))
+        let kind = if is_layout(&folder) {
+            Layout::open(dir)?;
+            Kind::One(name_of(dir)?)
+        } else {
+            let found = scan(&folder, dir)?;
+            match (found.names.is_empty(), &found.unfit) {
+                (true, Some(unfit)) => return Err(unfit_name(unfit)),
+                (true, None) => return Err(nothing_to_serve(dir)),
+                (false, _) => found.tell(&warnings),
+            }
+            Kind::Many { folder, names: Names::default() }
+        };
+        Ok(Self(Arc::new(Inner { path: dir.to_owned(), kind, desk: Desk::new(), warnings })))
     }
 
     /// Lists the names of the repositories there are now, in no order; blocks while it looks.
     pub fn repositories(&self) -> Result<Vec<String>> {
-        match &*self.0 {
-            Kind::One { name, .. } => Ok(vec![name.as_str().to_owned()]),
-            Kind::Many { folder, path, .. } => Ok(scan(folder, path)?.names),
+        let Inner { path, kind, warnings, .. } = &*self.0;
+        match kind {
+            Kind::One(name) => Ok(vec![name.as_str().to_owned()]),
+            Kind::Many { folder, .. } => {
+                let found = scan(folder, path)?;
+                found.tell(warnings);
+                Ok(found.names)
+            }
         }
     }
 
-    pub(crate) async fn names(&self) -> Result<Vec<String>, Refusal> {
+    /// Lists the same in the order of lists, as they were within the last second.
+    pub(crate) async fn names(&self) -> Result<Arc<Vec<String>>, Refusal> {
         let this = self.clone();
-        let listed = match &*self.0 {
-            Kind::One { .. } => this.repositories(),
-            Kind::Many { desk, .. } => desk.read(move || this.repositories()).await,
+        let list = move || this.repositories();
+        let listed = match &self.0.kind {
+            Kind::One(_) => list().map(Arc::new),
+            Kind::Many { names, .. } => names.list(list).await,
         };
         listed.map_err(|error| Refusal::of(&error, Code::NameUnknown))
     }
 
     /// Finds the layout of a repository.
     pub(crate) async fn find(&self, name: &Name) -> Result<Layout, Refusal> {
-        let found = match &*self.0 {
-            Kind::One { name: own, layout } => (own == name).then(|| layout.clone()),
-            Kind::Many { .. } => {
-                let (this, name) = (self.clone(), name.clone());
-                blocking(move || this.look_up(&name)).await?
-            }
-        };
+        let (this, name) = (self.clone(), name.clone());
+        let found = blocking(move || this.look_up(&name)).await?;
         found.ok_or_else(|| Refusal::new(Code::NameUnknown, "there is no such repository"))
     }
 
+    pub(crate) fn warnings(&self) -> &Warnings {
+        &self.0.warnings
+    }
+
     fn look_up(&self, name: &Name) -> Result<Option<Layout>> {
-        let Kind::Many { folder, path, desk } = &*self.0 else {
-            return Ok(None);
+        let Inner { path, kind, desk, .. } = &*self.0;
+        let (found, path) = match kind {
+            Kind::One(own) if own == name => (self.enter_one()?, path.clone()),
+            Kind::Many { folder, .. } if name.components().count() <= MAX_DEPTH => {
+                let path = path.join(name.as_str());
+                (descend(folder, name, &path)?, path)
+            }
+            Kind::One(_) | Kind::Many { .. } => return Ok(None),
         };
-        if name.components().count() > MAX_DEPTH {
-            return Ok(None);
-        }
-        let path = path.join(name.as_str());
-        let mut found: Option<OwnedFd> = None;
-        for component in name.components() {
-            let Some(next) = enter(found.as_ref().unwrap_or(folder), component, &path)? else {
-                return Ok(None);
-            };
-            found = Some(next);
-        }
         match found.map(|folder| Layout::from_folder(folder, &path)).transpose() {
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
             decided => Ok(decided?.map(|layout| layout.at(desk))),
         }
     }
+
+    /// Opens the one folder that is served, as it is now.
+    fn enter_one(&self) -> Result<Option<OwnedFd>> {
+        let path = &self.0.path;
+        match rustix::fs::open(path, FOLDER, Mode::empty()) {
+            Ok(folder) if is_layout(&folder) => Ok(Some(folder)),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => {
+                self.warnings().tell(&format!("{} is no OCI image layout any more", path.display()));
+                Ok(None)
+            }
+            Err(errno) => Err(Error::io(format!("cannot open the folder {}", path.display()), errno.into())),
+        }
+    }
+}
+
+/// Goes down to the folder of a repository, if there is one.
+fn descend(folder: &OwnedFd, name: &Name, path: &Path) -> Result<Option<OwnedFd>> {
+    let mut found: Option<OwnedFd> = None;
+    for component in name.components() {
+        let Some(next) = enter(found.as_ref().unwrap_or(folder), component, path)? else {
+            return Ok(None);
+        };
+        found = Some(next);
+    }
+    Ok(found)
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -180,6 +218,13 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
+    /// Tells of a layout that is left out.
+    fn tell(&self, warnings: &Warnings) {
+        if let Some(unfit) = &self.unfit {
+            warnings.tell(&unfit_name(unfit).to_string());
+        }
+    }
+
     /// Looks into the folders of a folder, at most so many below each other.
     fn look_into(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) -> Result<()> {
         if depth == 0 {

@@ -9,11 +9,13 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{Method, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderValue, Method, StatusCode};
 use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
 
 use crate::access_log::{End, Entry, Pen};
+use crate::guests::{Doing, Seat};
 
 /// A connection's state, shared by its ends.
 #[derive(Clone)]
@@ -22,17 +24,18 @@ pub(crate) struct Visit(Arc<Mutex<State>>);
 struct State {
     client: IpAddr,
     pen: Option<Pen>,
-    /// Whether a request was understood: what goes out before that was written by the HTTP library, about a head that
-    /// it could not read.
-    understood: bool,
+    seat: Arc<Seat>,
     /// Whether the client may be sending what nobody reads.
     unread: bool,
-    /// The answers that are not with the system yet, for the log; the one under way is the last.
+    /// How often in a row it was asked to log in.
+    strange: u32,
+    /// The answers that are not with the system yet; the one under way is the last.
     answers: Vec<Answer>,
 }
 
 struct Answer {
-    entry: Entry,
+    /// For the log, if there is one.
+    entry: Option<Entry>,
     /// How many bytes of the body were handed to the HTTP library, and how many of them to the system.
     given: u64,
     sent: u64,
@@ -40,43 +43,62 @@ struct Answer {
     end: Option<End>,
 }
 
+/// How often in a row a client may be asked to log in on one connection: it asks once to learn that it has to.
+const MAX_STRANGE: u32 = 2;
+
 impl Visit {
-    pub(crate) fn new(client: IpAddr, pen: Option<Pen>) -> Self {
-        let state = State { client, pen, understood: false, unread: false, answers: Vec::new() };
+    pub(crate) fn new(client: IpAddr, pen: Option<Pen>, seat: Arc<Seat>) -> Self {
+        let state = State { client, pen, seat, unread: false, strange: 0, answers: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// Notes that a request was understood.
     pub(crate) fn asked(&self, method: &Method, path: &str) {
         let mut state = self.state();
-        state.understood = true;
-        if state.pen.is_some() {
-            let entry = Entry::begin(state.client).asked(method, path);
-            state.answers.push(Answer { entry, given: 0, sent: 0, end: None });
-        }
+        let entry = state.pen.as_ref().map(|_| Entry::begin(state.client).asked(method, path));
+        state.answers.push(Answer { entry, given: 0, sent: 0, end: None });
+        state.seat.does(Doing::Making);
     }
 
-    /// Notes the answer to the request that was asked last, whose body is counted as it goes.
-    pub(crate) fn answered(&self, response: Response, method: &Method, user: Option<Arc<str>>) -> Response<Counted> {
+    /// Notes the answer to the request that was asked last, whose body is counted as it goes. It is the last one on
+    /// its connection if others wait for the place, or if the client still shows no login.
+    pub(crate) fn answered(
+        &self,
+        mut response: Response,
+        method: &Method,
+        user: Option<Arc<str>>,
+    ) -> Response<Counted> {
         let owed = owed(&response, method);
-        if let Some(answer) = self.state().answers.last_mut() {
-            answer.entry.answered(response.status(), user);
+        let mut state = self.state();
+        state.strange = if response.status() == StatusCode::UNAUTHORIZED { state.strange + 1 } else { 0 };
+        if state.strange >= MAX_STRANGE || state.seat.is_wanted() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        if let Some(entry) = state.answers.last_mut().and_then(|answer| answer.entry.as_mut()) {
+            entry.answered(response.status(), user);
+        }
+        state.seat.does(Doing::Sending(Instant::now()));
+        drop(state);
         response.map(|body| Counted { body, visit: self.clone(), owed, given: 0 })
     }
 
-    /// Says whether any request was understood.
-    pub(crate) fn is_understood(&self) -> bool {
-        self.state().understood
+    /// Says whether a request was understood whose answer is not with the system yet. What goes out else was written by
+    /// the HTTP library, about a head that it could not read.
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.state().answers.is_empty()
     }
 
-    /// Notes that the HTTP library refused a head, with a body of so many bytes.
+    /// Notes that a head is refused that could not be read, with a body of so many bytes.
     pub(crate) fn refused(&self, status: StatusCode, bytes: u64) {
         let mut state = self.state();
         state.unread = true;
-        let mut entry = Entry::begin(state.client);
-        entry.answered(status, None);
-        write(state.pen.as_ref(), entry.end(bytes, End::Whole));
+        let entry = state.pen.as_ref().map(|_| {
+            let mut entry = Entry::begin(state.client);
+            entry.answered(status, None);
+            entry
+        });
+        state.answers.push(Answer { entry, given: bytes, sent: 0, end: Some(End::Whole) });
+        state.seat.does(Doing::Sending(Instant::now()));
     }
 
     /// Notes that the client may go on sending what nobody will read.
@@ -91,13 +113,18 @@ impl Visit {
 
     /// Notes that all bytes so far are with the system.
     pub(crate) fn flushed(&self) {
-        let State { answers, pen, .. } = &mut *self.state();
+        let State { answers, pen, seat, .. } = &mut *self.state();
         let ended = |answer: &mut Answer| {
             answer.sent = answer.given;
             answer.end.is_some()
         };
+        let mut written = 0;
         for Answer { entry, sent, end, .. } in answers.extract_if(.., ended) {
-            write(pen.as_ref(), entry.end(sent, end.unwrap_or(End::Broken)));
+            write(pen.as_ref(), entry, sent, end.unwrap_or(End::Broken));
+            written += 1;
+        }
+        if written > 0 && answers.is_empty() {
+            seat.does(Doing::Idle(Instant::now()));
         }
     }
 
@@ -110,14 +137,14 @@ impl Drop for State {
     /// Writes the entries of the answers that the connection did not outlive.
     fn drop(&mut self) {
         for Answer { entry, sent, .. } in self.answers.drain(..) {
-            write(self.pen.as_ref(), entry.end(sent, End::Broken));
+            write(self.pen.as_ref(), entry, sent, End::Broken);
         }
     }
 }
 
-fn write(pen: Option<&Pen>, entry: Entry) {
-    if let Some(pen) = pen {
-        pen.write(entry);
+fn write(pen: Option<&Pen>, entry: Option<Entry>, sent: u64, end: End) {
+    if let (Some(pen), Some(entry)) = (pen, entry) {
+        pen.write(entry.end(sent, end));
     }
 }
 
@@ -174,5 +201,35 @@ impl Drop for Counted {
         if let Some(answer) = self.visit.state().answers.last_mut() {
             answer.end = Some(end);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use unlade::observe::Blind;
+
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::guests::Guests;
+
+    #[tokio::test]
+    async fn a_head_that_cannot_be_read_has_its_line_once_the_answer_is_with_the_system() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let log = AccessLog::append(file.path(), Arc::<Blind>::default()).unwrap();
+        let visit = || Visit::new([127, 0, 0, 1].into(), Some(log.pen()), Guests::default().seat());
+        let (taken, lost) = (visit(), visit());
+        taken.refused(StatusCode::BAD_REQUEST, 74);
+        assert!(taken.is_owed());
+        taken.flushed();
+        assert!(!taken.is_owed());
+        lost.refused(StatusCode::BAD_REQUEST, 74);
+        drop((taken, lost));
+        log.close(Duration::from_mins(1)).await;
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> = lines.iter().map(|line| (line["bytes"].as_u64(), line["complete"].as_bool())).collect();
+        assert_eq!(told, [(Some(74), Some(true)), (Some(0), Some(false))]);
     }
 }

@@ -23,6 +23,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+/// What the HTTP library says by itself to a head that it cannot read, where it says nothing: to HTTP/2.
+pub(crate) const UNREADABLE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// A stream that tells the [`Visit`] what has gone out.
 ///
 /// It also mends what the HTTP library says by itself, to a head that it cannot read: that answer gets the document
@@ -30,17 +33,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
     visit: Visit,
-    mending: Mending,
+    /// What is left of the answer that goes out instead.
+    mended: Option<Bytes>,
     lingering: Option<Lingering>,
-}
-
-enum Mending {
-    /// Nothing has gone out yet.
-    Fresh,
-    /// This is left of the answer that goes out instead.
-    Underway(Bytes),
-    /// What goes out now goes as it is.
-    Over,
 }
 
 struct Lingering {
@@ -50,25 +45,18 @@ struct Lingering {
 
 impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>, visit: Visit) -> Self {
-        Self { stream, visit, mending: Mending::Fresh, lingering: None }
+        Self { stream, visit, mended: None, lingering: None }
     }
 
-    /// Writes another head, with a body, in the place of one that the HTTP library wrote by itself; `None` if this is
-    /// none.
+    /// Writes another head, with a body, in the place of one that the HTTP library wrote by itself: while no answer is
+    /// owed to anybody. `None` if this is none.
     fn mend(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
-        if matches!(self.mending, Mending::Fresh) {
-            let mended = if self.visit.is_understood() { None } else { mended(bytes) };
-            self.mending = match mended {
-                Some((status, answer, body)) => {
-                    self.visit.refused(status, body);
-                    Mending::Underway(answer)
-                }
-                None => Mending::Over,
-            };
+        if self.mended.is_none() && !self.visit.is_owed() {
+            let (status, answer, body) = mended(bytes)?;
+            self.visit.refused(status, body);
+            self.mended = Some(answer);
         }
-        let Mending::Underway(answer) = &mut self.mending else {
-            return None;
-        };
+        let answer = self.mended.as_mut()?;
         while answer.has_remaining() {
             match Pin::new(&mut self.stream).poll_write(context, answer) {
                 Poll::Ready(Ok(0)) => return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
@@ -76,7 +64,7 @@ impl Wire {
                 other => return Some(other),
             }
         }
-        self.mending = Mending::Over;
+        self.mended = None;
         Some(Poll::Ready(Ok(bytes.len())))
     }
 

@@ -50,7 +50,8 @@ struct Opened {
 impl Opened {
     /// Opens and reads it all; blocks.
     fn open(options: &options::Serve, observer: Arc<dyn Observer>) -> Result<Self> {
-        let mut server = Server::new(Shelf::open(&options.folder)?);
+        let shelf = Shelf::open_watched(&options.folder, Arc::clone(&observer))?;
+        let mut server = Server::new(shelf).observer(Arc::clone(&observer));
         let (tls, logins) = (tls(options)?, logins(options)?);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let warning = exposed(options.listen, tls.as_ref(), logins.as_ref());

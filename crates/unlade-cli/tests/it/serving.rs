@@ -283,6 +283,22 @@ fn whoever_listens_beyond_loopback_is_told_what_is_open() {
 }
 
 #[test]
+fn the_operator_is_told_what_cannot_be_served() {
+    let site = Site::new();
+    layout::write(&site.path("layouts/My-Disk"), &[("v1", &disk())]);
+    let served = Served::start(&site.run());
+    fs::write(site.path("layouts/disk/index.json"), "{").unwrap();
+    assert_eq!(served.client().get("/v2/disk/tags/list").unwrap().status, 500);
+    let stderr = served.end().stderr;
+    let lines: Vec<_> = stderr.lines().collect();
+    let unfit = format!("the folder {} has a name that no repository can have", site.path("layouts/My-Disk").display());
+    assert!(lines[0].starts_with(&format!("warning: {unfit}")), "{stderr}");
+    let broken = site.path("layouts/disk").display().to_string();
+    assert!(lines[1].starts_with("warning: a request cannot be answered: ") && lines[1].contains(&broken), "{stderr}");
+    assert_eq!(lines[2..], ["stopped on request"]);
+}
+
+#[test]
 fn it_listens_on_ipv6_too() {
     let site = Site::new();
     let served = Served::start(&unlade().arg("serve").arg(site.path("layouts")).args(["--listen", "[::1]:0"]));

@@ -1,10 +1,11 @@
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use unlade::observe::Blind;
+use unlade::observe::{Blind, Event};
 use unlade_testkit::tls::Authority;
 
 use super::*;
@@ -114,6 +115,119 @@ async fn a_request_whose_client_left_before_the_answer_has_a_line_without_a_stat
     }
 }
 
+/// Asks for something on a connection that goes on, and reads the head of the answer; `None` if there is none.
+async fn ask(stream: &mut TcpStream) -> Option<String> {
+    stream.write_all(b"HEAD /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await.ok()?;
+    head(stream).await
+}
+
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tokio::time::timeout(PATIENCE, stream.read_u8()).await.expect("it answers or ends").ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
+}
+
+/// Keeps the warnings.
+#[derive(Debug, Default)]
+struct Warned(Mutex<Vec<String>>);
+
+impl Observer for Warned {
+    fn notice(&self, event: &Event) {
+        if let Event::Warning { text } = event {
+            self.0.lock().unwrap().push(text.clone());
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_rest_make_room_for_those_that_come() {
+    let warned = Arc::<Warned>::default();
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let server = Server::of(Router::new()).limits(limits).observer(Arc::clone(&warned) as Arc<dyn Observer>);
+    let running = start(server).await;
+    let begun = std::time::Instant::now();
+    // One has asked for something, and one has begun to: that one may still go on for a while.
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut first).await.is_some());
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    second.write_all(b"HEAD /v2/ HT").await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let mut other = TcpStream::connect(running.address).await.unwrap();
+        assert!(ask(&mut other).await.is_some());
+        others.push(other);
+    }
+    assert!(begun.elapsed() < limits.head / 2, "they waited for others to be cut off");
+    assert!(ask(&mut first).await.is_none() && head(&mut second).await.is_none());
+    let full = "2 connections are open, and no more are: those that rest are closed for others";
+    assert_eq!(*warned.0.lock().unwrap(), [full]);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn who_is_answered_while_others_wait_has_to_connect_anew() {
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let release = Arc::<tokio::sync::Notify>::default();
+    let hold = Arc::clone(&release);
+    let slow = || async move {
+        tell.send(()).await.unwrap();
+        hold.notified().await;
+    };
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let running = start(Server::of(Router::new().fallback(slow)).limits(limits)).await;
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    first.write_all(b"HEAD /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await.unwrap();
+    told.recv().await.unwrap();
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    second.write_all(b"HEAD /v2/ HTTP/1.1\r\nHost: r\r\n\r\n").await.unwrap();
+    // On this one thread the gate runs before what was just woken.
+    tokio::task::yield_now().await;
+    release.notify_one();
+    assert!(head(&mut first).await.is_some());
+    assert!(ask(&mut first).await.is_none(), "it kept its place");
+    told.recv().await.unwrap();
+    release.notify_one();
+    assert!(head(&mut second).await.is_some());
+    running.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_long_is_not_cut_off() {
+    let limits = Limits { rest: Duration::from_millis(30), ..Limits::default() };
+    let slow = || tokio::time::sleep(Duration::from_millis(300));
+    let running = start(Server::of(Router::new().fallback(slow)).limits(limits)).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut stream).await.is_some_and(|head| head.starts_with("HTTP/1.1 200 ")));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn what_hurries_cuts_off_what_is_under_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (begun, mut begins) = tokio::sync::mpsc::channel(1);
+    let endless = || async move {
+        begun.send(()).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let log = AccessLog::append(file.path(), Arc::<Blind>::default()).unwrap();
+    let server = Server::of(Router::new().fallback(endless)).access_log(log);
+    let (hurry, told) = oneshot::channel::<()>();
+    let serving = server.serve_until(listener, std::future::pending(), async { told.await.unwrap_or(()) });
+    let serving = tokio::spawn(serving);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: r\r\n\r\n").await.unwrap();
+    begins.recv().await.unwrap();
+    hurry.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, serving).await.expect("it ends").unwrap();
+    assert!(head(&mut stream).await.is_none());
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    assert!(text.contains(r#""path":"/slow""#) && text.contains(r#""complete":false"#), "{text}");
+}
+
 #[test]
 fn what_does_not_fit_together_is_named() {
     let authority = Authority::new();
@@ -126,6 +240,16 @@ fn what_does_not_fit_together_is_named() {
         (&certificate, &certificate, "KEY holds no private key in PEM"),
         (&Vec::new(), &key, "CERT holds no certificate in PEM"),
         (&certificate, &b"\xff".to_vec(), "KEY holds no private key in PEM"),
+        (
+            &certificate,
+            &b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n".to_vec(),
+            "KEY holds an encrypted private key, which cannot be used: openssl pkey -in FILE writes it in clear",
+        ),
+        (
+            &certificate,
+            &b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n".to_vec(),
+            "KEY holds an encrypted private key, which cannot be used: openssl pkey -in FILE writes it in clear",
+        ),
     ] {
         let error = Tls::from_pem(("CERT", certificate), ("KEY", key)).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (unlade::ErrorKind::InvalidInput, expected));

@@ -1,6 +1,6 @@
 //! What stands in front: TLS, and who may come in.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -107,4 +107,30 @@ fn a_login_is_asked_for_inside_of_tls() {
     assert_eq!(client.get("/v2/").unwrap().status, 401);
     assert_eq!(client.clone().basic("alice", "wrong").get("/v2/").unwrap().status, 401);
     assert_eq!(client.basic("alice", "right").get("/v2/").unwrap().status, 200);
+}
+
+#[test]
+fn who_shows_no_login_twice_has_to_connect_anew() {
+    let world = World::with(|server| server.logins(logins()));
+    let ask = |stream: &mut BufReader<TcpStream>, login: &str| {
+        let login = if login.is_empty() { String::new() } else { format!("{login}\r\n") };
+        stream.get_mut().write_all(format!("HEAD /v2/ HTTP/1.1\r\nHost: r\r\n{login}\r\n").as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(stream.read_line(&mut head).unwrap() > 0, "the connection ended: {head}");
+        }
+        (head[9..12].to_owned(), head.to_ascii_lowercase().contains("\r\nconnection: close\r\n"))
+    };
+    let connect = || BufReader::new(TcpStream::connect(world.registry.address).unwrap());
+    let told = |status: &str, last| (status.to_owned(), last);
+    let mut stream = connect();
+    assert_eq!(ask(&mut stream, ""), told("401", false));
+    assert_eq!(ask(&mut stream, WRONG[0]), told("401", true));
+    assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0);
+    // As clients do it: they ask once to learn that they have to.
+    let mut stream = connect();
+    for _ in 0..3 {
+        assert_eq!(ask(&mut stream, ""), told("401", false));
+        assert_eq!(ask(&mut stream, RIGHT), told("200", false));
+    }
 }

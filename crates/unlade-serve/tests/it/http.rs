@@ -99,6 +99,7 @@ fn a_head_that_cannot_be_read_is_answered_with_a_document() {
         (format!("GET /v2/{long} HTTP/1.1\r\nHost: r\r\n\r\n"), 431),
         (format!("GET /v2/ HTTP/1.1\r\nHost: r\r\n{many}\r\n"), 431),
         ("GARBAGE\r\n\r\n".to_owned(), 400),
+        (PREFACE.to_owned(), 400),
         ("GET /v2/\u{1} HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("GET /v2/ HTTP/1.1\r\nHost: r\r\nContent-Length: x\r\n\r\n".to_owned(), 400),
         ("GET /v2/ HTTP/1.1\r\nHost: r\r\nBad Header: x\r\n\r\n".to_owned(), 400),
@@ -123,12 +124,61 @@ fn what_a_blob_holds_is_never_mended() {
     for _ in 0..20 {
         assert_eq!(world.registry.get(&format!("/v2/disk/blobs/{digest}")).body, bytes);
     }
-    // Nor is what follows a request that was understood.
-    let mut stream = connect(&world);
-    write!(stream.get_mut(), "GET /v2/disk/blobs/{digest} HTTP/1.1\r\nHost: r\r\n\r\nGARBAGE\r\n\r\n").unwrap();
-    assert_eq!(read(&mut stream).body, bytes);
-    assert_eq!(read(&mut stream).status, 400);
-    assert!(is_over(stream));
+    // What follows it is: each head that cannot be read gets the document.
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(3 << 20));
+    for (second, status) in [("GARBAGE\r\n\r\n", 400), (long.as_str(), 431), (PREFACE, 400)] {
+        let mut stream = connect(&world);
+        write!(stream.get_mut(), "GET /v2/disk/blobs/{digest} HTTP/1.1\r\nHost: r\r\n\r\n{second}").unwrap();
+        assert_eq!(read(&mut stream).body, bytes);
+        let answer = read(&mut stream);
+        assert_eq!((answer.status, answer.code().as_str()), (status, "UNSUPPORTED"), "{}", &second[..7]);
+        assert!(is_over(stream));
+    }
+}
+
+/// How a client begins that is sure of HTTP/2.
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[test]
+fn a_request_names_its_host_once() {
+    let world = World::new();
+    for (version, headers, status) in [
+        ("1.1", "Host: r\r\n", 200),
+        ("1.1", "Host:\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "Host: r\r\nHost: r\r\n", 400),
+        ("1.0", "", 200),
+        ("1.0", "Host: r\r\nHost: s\r\n", 400),
+    ] {
+        let mut stream = connect(&world);
+        write!(stream.get_mut(), "GET /v2/ HTTP/{version}\r\n{headers}\r\n").unwrap();
+        let answer = read(&mut stream);
+        assert_eq!(answer.status, status, "{version} {headers}");
+        if status == 400 {
+            assert_eq!(answer.code(), "UNSUPPORTED");
+        }
+    }
+}
+
+#[test]
+fn content_that_is_not_the_one_that_a_condition_names_is_refused() {
+    let mut world = World::new();
+    let (image, blob) = (world.layout.image("one", Some("v1")), world.layout.blob(b"content"));
+    for (target, digest) in [
+        (format!("/v2/disk/blobs/{blob}"), &blob),
+        ("/v2/disk/manifests/v1".to_owned(), &image),
+        (format!("/v2/disk/manifests/{image}"), &image),
+    ] {
+        for (condition, status) in [(format!("\"{digest}\""), 200), ("*".to_owned(), 200), ("\"x\"".to_owned(), 412)] {
+            for range in ["", "Range: bytes=0-1"] {
+                let headers = [format!("If-Match: {condition}"), range.to_owned()];
+                let headers: Vec<_> = headers.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+                let answer = world.registry.get_with(&target, &headers);
+                let expected = if status == 200 && !range.is_empty() && digest == &blob { 206 } else { status };
+                assert_eq!(answer.status, expected, "{target} {headers:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -122,7 +122,25 @@ fn a_head_that_cannot_be_read_has_a_line_too() {
     let world = World::with(|server| server.access_log(book.log()));
     let refused = request(world.registry.address, "GET", "/", &[&format!("X: {}", "x".repeat(100_000))]);
     let length = refused.body.len();
-    assert_eq!(book.lines_of(world), [json!([null, null, 431, length, true])]);
+    // So has one behind others, and one of HTTP/2.
+    let mut lengths = Vec::new();
+    for (before, rest) in [("GET /v2/ HTTP/1.1\r\nHost: r\r\n\r\n", "GARBAGE"), ("", "PRI * HTTP/2.0\r\n\r\nSM")] {
+        let mut stream = TcpStream::connect(world.registry.address).unwrap();
+        write!(stream, "{before}{rest}\r\n\r\n").unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        lengths.push(answers.rsplit("\r\n\r\n").next().unwrap().len());
+    }
+    assert!(lengths[0] > 50);
+    assert_eq!(
+        book.lines_of(world),
+        [
+            json!([null, null, 431, length, true]),
+            json!(["GET", "/v2/", 200, 2, true]),
+            json!([null, null, 400, lengths[0], true]),
+            json!([null, null, 400, lengths[1], true]),
+        ]
+    );
 }
 
 #[test]

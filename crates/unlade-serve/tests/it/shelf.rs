@@ -1,11 +1,13 @@
 //! One layout, or many.
 
 use std::os::unix::fs::symlink;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tempfile::TempDir;
 use unlade::ErrorKind;
-use unlade_serve::Shelf;
+use unlade::observe::{Event, Observer};
+use unlade_serve::{Server, Shelf};
 
 use crate::world::{Layout, Registry};
 
@@ -100,4 +102,54 @@ fn a_layout_that_cannot_be_served_for_its_name_is_named() {
     Layout::new(&shelf.join("Disk"));
     Layout::new(&shelf.join("disk"));
     assert_eq!(Shelf::open(&shelf).unwrap().repositories().unwrap(), ["disk"]);
+}
+
+#[test]
+fn one_layout_that_is_replaced_is_served_as_it_is_now() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("disk");
+    Layout::new(&path).image("one", Some("v1"));
+    let registry = Registry::serve(&path);
+    let tags = || registry.get("/v2/disk/tags/list");
+    assert_eq!(tags().json()["tags"], json!(["v1"]));
+    std::fs::rename(&path, folder.path().join("old")).unwrap();
+    assert_eq!(tags().status, 404);
+    Layout::new(&path).image("two", Some("v2"));
+    std::fs::remove_dir_all(folder.path().join("old")).unwrap();
+    assert_eq!(tags().json()["tags"], json!(["v2"]));
+    // And through a link, as those do it who change over at once.
+    std::fs::rename(&path, folder.path().join("new")).unwrap();
+    symlink("new", &path).unwrap();
+    assert_eq!(tags().json()["tags"], json!(["v2"]));
+}
+
+/// Keeps the warnings.
+#[derive(Debug, Default)]
+struct Warned(Mutex<Vec<String>>);
+
+impl Observer for Warned {
+    fn notice(&self, event: &Event) {
+        if let Event::Warning { text } = event {
+            self.0.lock().unwrap().push(text.clone());
+        }
+    }
+}
+
+#[test]
+fn the_operator_is_told_what_cannot_be_served_and_not_at_each_request() {
+    let (folder, warned) = (TempDir::new().unwrap(), Arc::<Warned>::default());
+    Layout::new(&folder.path().join("ok"));
+    Layout::new(&folder.path().join("My-Disk"));
+    Layout::new(&folder.path().join("broken"));
+    std::fs::write(folder.path().join("broken/index.json"), "{").unwrap();
+    let shelf = Shelf::open_watched(folder.path(), Arc::clone(&warned) as Arc<dyn Observer>).unwrap();
+    let registry = Registry::run(Server::new(shelf));
+    for _ in 0..3 {
+        assert_eq!(registry.get("/v2/broken/tags/list").status, 500);
+        assert_eq!(registry.get("/v2/_catalog").json()["repositories"], json!(["broken", "ok"]));
+    }
+    let told = warned.0.lock().unwrap().clone();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("My-Disk has a name that no repository can have"), "{told:?}");
+    assert!(told[1].starts_with("a request cannot be answered: ") && told[1].contains("broken"), "{told:?}");
 }

@@ -93,7 +93,10 @@ impl Registry {
 
     /// Serves with something in front.
     pub(crate) fn serve_with(folder: &Path, change: impl FnOnce(Server) -> Server) -> Self {
-        let server = change(Server::new(Shelf::open(folder).unwrap()));
+        Self::run(change(Server::new(Shelf::open(folder).unwrap())))
+    }
+
+    pub(crate) fn run(server: Server) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

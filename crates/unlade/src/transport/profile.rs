@@ -168,6 +168,17 @@ impl Authorities {
     }
 }
 
+/// Says why there is no key in a text.
+fn lack_of_key(pem: &[u8]) -> &'static str {
+    // PKCS#8's own mark, and that of OpenSSL's older form (RFC 1421).
+    let marks: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
+    if marks.iter().any(|mark| pem.windows(mark.len()).any(|window| window == *mark)) {
+        "holds an encrypted private key, which cannot be used: openssl pkey -in FILE writes it in clear"
+    } else {
+        "holds no private key in PEM"
+    }
+}
+
 impl Identity {
     /// Reads a certificate chain and its key from PEM, each with the name it goes by in messages.
     ///
@@ -178,7 +189,7 @@ impl Identity {
         let chain = certificates(certificate.0, certificate.1)?;
         let secret = PrivateKeyDer::from_pem_slice(key.1).map_err(|_| {
             // The cause is left out: it may quote the file.
-            Error::new(ErrorKind::InvalidInput, format!("{} holds no private key in PEM", key.0))
+            Error::new(ErrorKind::InvalidInput, format!("{} {}", key.0, lack_of_key(key.1)))
         })?;
         let identity = Self(Arc::new(IdentityParts { chain, key: secret }));
         let certified = identity.certified(&rustls::crypto::aws_lc_rs::default_provider()).map_err(|error| {
