@@ -164,7 +164,7 @@ mod tests {
 
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use futures_util::FutureExt as _;
+    use futures_util::FutureExt;
     use http::header::AUTHORIZATION;
 
     use super::*;
@@ -229,7 +229,7 @@ mod tests {
         let _busy = logins.0.checks.turn(CLIENT).await.ok().unwrap();
         let wrong = headers("alice", "wrong");
         let mut waiting: Vec<_> = (0..1000).map(|_| Box::pin(logins.admit(CLIENT, &wrong))).collect();
-        let answered: Vec<_> = waiting.iter_mut().filter_map(|admitted| admitted.now_or_never()).collect();
+        let answered: Vec<_> = waiting.iter_mut().filter_map(FutureExt::now_or_never).collect();
         assert!(answered.len() > 900, "{} were told", answered.len());
         for refused in answered {
             assert_eq!(refused.unwrap_err().code(), Code::TooMany);

@@ -20,8 +20,11 @@ pub(crate) struct Names {
     fresh: Duration,
     /// Where trees are walked: not where documents are read, for which nobody then waits.
     desk: Desk,
-    last: Arc<Mutex<Option<(Instant, Arc<Vec<String>>)>>>,
+    last: Arc<Mutex<Last>>,
 }
+
+/// The list that was made last, and when, for as long as it is fresh.
+type Last = Option<(Instant, Arc<Vec<String>>)>;
 
 impl Default for Names {
     fn default() -> Self {
@@ -30,10 +33,10 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Gives the list, sorted; `list` makes it, and may block.
+    /// Gives the list, sorted; `walk` makes it, and may block.
     pub(crate) async fn list(
         &self,
-        list: impl FnOnce() -> Result<Vec<String>> + Send + 'static,
+        walk: impl FnOnce() -> Result<Vec<String>> + Send + 'static,
     ) -> Result<Arc<Vec<String>>> {
         // Whoever comes while it is made waits here, and finds it.
         let mut last = self.last.lock().await;
@@ -43,7 +46,7 @@ impl Names {
             return Ok(Arc::clone(names));
         }
         let sorted = move || {
-            let mut names = list()?;
+            let mut names = walk()?;
             listing::sort(&mut names);
             Ok(Arc::new(names))
         };
@@ -56,7 +59,7 @@ impl Names {
 }
 
 /// Lets go of a list once it is old: it may be long.
-async fn forget(last: Arc<Mutex<Option<(Instant, Arc<Vec<String>>)>>>, fresh: Duration) {
+async fn forget(last: Arc<Mutex<Last>>, fresh: Duration) {
     tokio::time::sleep(fresh).await;
     last.lock().await.take_if(|(made, _)| made.elapsed() >= fresh);
 }

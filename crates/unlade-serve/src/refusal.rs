@@ -70,7 +70,7 @@ pub(crate) struct Refusal {
     message: String,
     header: Option<(HeaderName, HeaderValue)>,
     /// What the operator should know of it, and clients should not.
-    trouble: Option<String>,
+    trouble: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -102,7 +102,7 @@ impl Refusal {
     /// Refuses for the moment to check a password, where all clients together want too many checked.
     pub(crate) fn busy() -> Self {
         let trouble = "clients want more passwords checked than can be: some are refused for the moment";
-        Self { trouble: Some(trouble.to_owned()), ..Self::for_now(Code::Busy, "too many passwords wait to be checked") }
+        Self { trouble: Some(trouble.into()), ..Self::for_now(Code::Busy, "too many passwords wait to be checked") }
     }
 
     fn for_now(code: Code, message: &str) -> Self {
@@ -138,7 +138,7 @@ impl Refusal {
             ErrorKind::Ambiguous => Self::new(unknown, "the layout has several manifests of this name"),
             ErrorKind::NotFound => Self::new(unknown, "the layout does not have it"),
             _ => Self {
-                trouble: Some(format!("a request cannot be answered: {}", error.chain().join(": "))),
+                trouble: Some(format!("a request cannot be answered: {}", error.chain().join(": ")).into()),
                 ..Self::new(Code::Unknown, "the layout cannot be read")
             },
         }

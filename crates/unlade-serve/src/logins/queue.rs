@@ -42,7 +42,7 @@ pub(super) enum TooLong {
 
 /// The right to one check, until it is dropped.
 pub(super) struct Turn {
-    _turn: OwnedSemaphorePermit,
+    _check: OwnedSemaphorePermit,
     _first: OwnedSemaphorePermit,
     _place: Place,
 }
@@ -57,8 +57,8 @@ impl Queue {
     pub(super) async fn turn(&self, client: IpAddr) -> Result<Turn, TooLong> {
         let (place, first) = self.place(line_of(client))?;
         let first = first.acquire_owned().await.expect("the semaphore is never closed");
-        let turn = Arc::clone(&self.0.turns).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Turn { _turn: turn, _first: first, _place: place })
+        let check = Arc::clone(&self.0.turns).acquire_owned().await.expect("the semaphore is never closed");
+        Ok(Turn { _check: check, _first: first, _place: place })
     }
 
     fn place(&self, client: IpAddr) -> Result<(Place, Arc<Semaphore>), TooLong> {
@@ -111,7 +111,7 @@ fn line_of(client: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -153,7 +153,7 @@ mod tests {
         let queue = Queue::new(1);
         let clients = (0..u8::try_from(MAX_IN_ALL).unwrap()).map(client);
         let mut waiting: Vec<_> = clients.map(|client| Box::pin(queue.turn(client))).collect();
-        let came: Vec<_> = waiting.iter_mut().map(|turn| turn.now_or_never()).collect();
+        let came: Vec<_> = waiting.iter_mut().map(FutureExt::now_or_never).collect();
         assert!(came[0].is_some() && came[1..].iter().all(Option::is_none));
         assert_eq!(queue.turn(client(200)).await.err(), Some(TooLong::All));
         waiting.pop();
