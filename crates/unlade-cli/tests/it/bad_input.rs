@@ -9,7 +9,7 @@ mod options;
 mod partials;
 mod references;
 mod streams;
-mod targets;
+pub(crate) mod targets;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};

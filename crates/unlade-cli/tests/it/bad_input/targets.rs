@@ -120,7 +120,7 @@ fn a_file_system_without_room_is_found_out_before_the_first_byte() {
 }
 
 /// The command that gives a script file systems of its own, where the system allows it.
-pub(super) fn namespace() -> Option<&'static str> {
+pub(crate) fn namespace() -> Option<&'static str> {
     let command = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
     let works = shell(&format!("{command} mount -t tmpfs tmpfs /tmp")).run().code == Some(0);
     if !works {

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{
-    Access, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fstat, linkat, openat, readlinkat, renameat,
-    renameat_with, unlinkat,
+    Access, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, StatxFlags, accessat, fstat, linkat, openat,
+    readlinkat, renameat, renameat_with, statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -195,12 +195,20 @@ fn meet(from: &Directory, to: &Directory, name: &OsStr) -> Result<Meeting> {
 /// Fails if nothing can be moved into a folder: found out now, it leaves no half of an archive behind.
 fn may_fill(from: &Directory, to: &Directory) -> Result<()> {
     let failed = |error: Errno| Error::io(format!("cannot look at {}", to.path().display()), error.into());
-    if fstat(from).map_err(failed)?.st_dev != fstat(to).map_err(failed)?.st_dev {
+    if whereabouts(from).map_err(failed)? != whereabouts(to).map_err(failed)? {
         let message = format!("cannot fill {}, which is a file system of its own", to.path().display());
         return Err(Error::new(ErrorKind::Io, message));
     }
     try_writing(to)
         .map_err(|error| Error::io(format!("cannot write to the folder {}", to.path().display()), error.into()))
+}
+
+/// Returns what two folders have in common between which a name can be moved: the device, and the mount where the
+/// system tells it.
+fn whereabouts(folder: &Directory) -> rustix::io::Result<(u64, Option<u64>)> {
+    let told = statx(folder, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok();
+    let mount = told.filter(|told| told.stx_mask & StatxFlags::MNT_ID.bits() != 0).map(|told| told.stx_mnt_id);
+    Ok((fstat(folder)?.st_dev, mount))
 }
 
 /// Says whether names can be made in a folder.
