@@ -129,7 +129,7 @@ pub(crate) fn report(error: &Error, json: bool, display: &Display) -> u8 {
     let code = exit_code(error.kind());
     let document = document(error, code);
     display.failed(&text(error), &reason(error), &document);
-    if json && !display.has_streamed() {
+    if json && !display.is_stdout_done() {
         courtesy(&document);
     }
     code

@@ -26,7 +26,7 @@ const CHUNK: usize = 64 << 10;
 pub(crate) async fn lines<T>(
     entries: impl Stream<Item = Result<T>>,
     cancel: &Cancel,
-    write: impl Fn(&[T]) -> String,
+    mut write: impl FnMut(&[T]) -> String,
 ) -> Result<usize> {
     output::open()?;
     let mut blocks = std::pin::pin!(entries.ready_chunks(BLOCK));
@@ -54,8 +54,7 @@ pub(crate) async fn document(
     tail: &str,
 ) -> Result<()> {
     output::open()?;
-    let mut spool = SpooledTempFile::new(MAX_IN_MEMORY);
-    spool.write_all(head.as_bytes()).map_err(unkept)?;
+    let mut spool = append(SpooledTempFile::new(MAX_IN_MEMORY), head.to_owned()).await?;
     let mut blocks = std::pin::pin!(entries.ready_chunks(BLOCK));
     let mut separator = "";
     while let Some(block) = cancel.guard(async { Ok(blocks.next().await) }).await? {
@@ -64,17 +63,33 @@ pub(crate) async fn document(
             text.extend([separator, &entry?.to_string()]);
             separator = ",";
         }
-        spool.write_all(text.as_bytes()).map_err(unkept)?;
+        spool = append(spool, text).await?;
     }
-    spool.write_all(tail.as_bytes()).and_then(|()| spool.write_all(b"\n")).map_err(unkept)?;
-    spool.rewind().map_err(unkept)?;
+    spool = append(spool, format!("{tail}\n")).await?;
+    spool = aside(move || spool.rewind().map(|()| spool)).await?;
     loop {
-        let mut chunk = Vec::with_capacity(CHUNK);
-        if (&mut spool).take(CHUNK as u64).read_to_end(&mut chunk).map_err(unkept)? == 0 {
+        let chunk;
+        (spool, chunk) = aside(move || next_chunk(spool)).await?;
+        if chunk.is_empty() {
             return Ok(());
         }
         output::bytes(chunk).await?;
     }
+}
+
+async fn append(mut spool: SpooledTempFile, text: String) -> Result<SpooledTempFile> {
+    aside(move || spool.write_all(text.as_bytes()).map(|()| spool)).await
+}
+
+fn next_chunk(mut spool: SpooledTempFile) -> io::Result<(SpooledTempFile, Vec<u8>)> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    (&mut spool).take(CHUNK as u64).read_to_end(&mut chunk)?;
+    Ok((spool, chunk))
+}
+
+/// Works on the temporary file on another thread: a disk that is slow must not hold up signals and connections.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(unkept)
 }
 
 /// Parts what came from what went wrong, with which a list ends.

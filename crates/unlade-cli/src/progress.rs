@@ -35,6 +35,7 @@ pub(crate) struct Display {
     speaker: Arc<Speaker>,
     counters: Arc<Progress>,
     streams: AtomicBool,
+    has_document: AtomicBool,
 }
 
 enum Form {
@@ -74,7 +75,15 @@ impl Display {
             options::Progress::Auto => Form::Notes,
         };
         let paint = Paint::on(&std::io::stderr());
-        Arc::new(Self { form, voice, paint, speaker, counters, streams: AtomicBool::new(false) })
+        Arc::new(Self {
+            form,
+            voice,
+            paint,
+            speaker,
+            counters,
+            streams: AtomicBool::new(false),
+            has_document: AtomicBool::new(false),
+        })
     }
 
     /// Returns the counters that a download is to use.
@@ -102,6 +111,16 @@ impl Display {
     /// Says whether stdout holds bytes of a blob, behind which no document can be told apart.
     pub(crate) fn has_streamed(&self) -> bool {
         self.streams.load(Ordering::Relaxed) && self.counters.verified() > 0
+    }
+
+    /// Takes note that the document of a failure stands on stdout, before the failure is told.
+    pub(crate) fn note_document(&self) {
+        self.has_document.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether stdout has what it is to have, or no document could be told apart there.
+    pub(crate) fn is_stdout_done(&self) -> bool {
+        self.has_streamed() || self.has_document.load(Ordering::Relaxed)
     }
 
     /// Shows the counters until dropped; to be polled beside the job.

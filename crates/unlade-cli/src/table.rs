@@ -70,17 +70,22 @@ impl Table {
         if self.rows.is_empty() {
             return String::new();
         }
-        let mut widths = self.widths();
-        if let Room::Columns(columns) = room {
-            widths = fit(&widths, columns);
-        }
+        let widths = fit(&self.widths(), room);
+        self.head(&widths) + &self.body(&widths)
+    }
+
+    fn head(&self, widths: &[usize]) -> String {
         let mut text = String::new();
-        let heads = Some(&self.heads).filter(|heads| !heads.is_empty());
-        if let Some(heads) = heads {
-            line(heads, &widths, &mut text);
+        if !self.heads.is_empty() {
+            line(&self.heads, widths, &mut text);
         }
+        text
+    }
+
+    fn body(&self, widths: &[usize]) -> String {
+        let mut text = String::new();
         for row in &self.rows {
-            line(row, &widths, &mut text);
+            line(row, widths, &mut text);
         }
         text
     }
@@ -98,8 +103,36 @@ impl Table {
     }
 }
 
+/// A table that is written as its rows come: names above the columns once, and columns that stay where they are.
+#[derive(Debug)]
+pub(crate) struct Scroll {
+    room: Room,
+    usual: Vec<usize>,
+    widths: Option<Vec<usize>>,
+}
+
+impl Scroll {
+    /// Begins; cells are usually so wide. What the first rows need is known with them, and what is longer later is cut.
+    pub(crate) fn new(room: Room, usual: &[usize]) -> Self {
+        Self { room, usual: usual.to_vec(), widths: None }
+    }
+
+    /// Writes further rows.
+    pub(crate) fn text(&mut self, rows: &Table) -> String {
+        if let Some(widths) = &self.widths {
+            return rows.body(widths);
+        }
+        let wide = rows.widths().into_iter().zip(&self.usual).map(|(width, usual)| width.max(*usual));
+        let widths = fit(&wide.collect::<Vec<_>>(), self.room);
+        let text = rows.head(&widths) + &rows.body(&widths);
+        self.widths = Some(widths);
+        text
+    }
+}
+
 /// Takes room from the widest columns until all of them fit, or are as narrow as they may be.
-fn fit(widths: &[usize], columns: usize) -> Vec<usize> {
+fn fit(widths: &[usize], room: Room) -> Vec<usize> {
+    let Room::Columns(columns) = room else { return widths.to_vec() };
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let mut room = columns.saturating_sub(gaps);
     let mut order: Vec<usize> = (0..widths.len()).collect();
@@ -200,6 +233,19 @@ sha25…         5 B
 ";
         assert_eq!(table().text(Room::Columns(20)), narrow);
         assert_eq!(table().text(Room::Columns(0)).lines().nth(1), Some("sh…  ap…  1.…"));
+    }
+
+    #[test]
+    fn a_table_that_comes_in_pieces_has_one_head_and_columns_that_stay() {
+        let piece = |digest: &str, size: &str| {
+            let mut table = Table::new(&["DIGEST", "SIZE"]);
+            table.row([digest, size]);
+            table
+        };
+        let mut scroll = Scroll::new(Room::Columns(20), &[10, 5]);
+        let pieces = [piece("a", "1 B"), piece("sha256:0123456789", "1"), piece("b", "1024 KiB")];
+        let text: String = pieces.iter().map(|piece| scroll.text(piece)).collect();
+        assert_eq!(text, "DIGEST      SIZE\na           1 B\nsha256:01…  1\nb           1024…\n");
     }
 
     #[test]

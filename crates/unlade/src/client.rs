@@ -8,7 +8,7 @@ mod listing;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::explain::{Explanation, Step};
+pub use self::explain::{Explanation, Quotes, Step};
 pub use self::inspect::{Body, Inspection, Node};
 pub use self::listing::ReferrerList;
 use crate::artifact::Artifact;

@@ -32,7 +32,7 @@ pub(super) async fn run(options: &Resolve, session: &Session) -> Result<()> {
 fn unread(inspection: &Inspection) -> Option<String> {
     match inspection.unread() {
         0 => None,
-        1 => Some("1 manifest was not read: it is too deep in the tree, or there are too many".to_owned()),
-        more => Some(format!("{more} manifests were not read: they are too deep in the tree, or too many")),
+        1 => Some("1 manifest was not read: it is too large, too deep in the tree, or one of too many".to_owned()),
+        more => Some(format!("{more} manifests were not read: they are too large, too deep in the tree, or too many")),
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use unlade::artifact::Artifact;
-use unlade::client::{Explanation, Step};
+use unlade::client::{Explanation, Quotes, Step};
 use unlade::image::explain::{Candidate, Reason, Verdict};
 use unlade::spec::descriptor::{DISK_TYPE, Descriptor};
 use unlade::spec::entry::Entry;
@@ -13,6 +13,7 @@ use unlade::spec::text::sanitise;
 use unlade::{Error, Result};
 
 use super::{reference, selection};
+use crate::failure;
 use crate::options;
 use crate::output;
 use crate::session::Session;
@@ -22,16 +23,21 @@ use crate::units;
 pub(super) async fn run(options: &options::Pick, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
     output::open()?;
-    let Explanation { steps, outcome, .. } = session.client().explain(&reference, &selection(&options.choice)?).await;
+    let explanation = session.client().explain(&reference, &selection(&options.choice)?).await;
+    let (quotes, Explanation { steps, outcome, .. }) = (explanation.quotes(), explanation);
     let chosen = outcome.and_then(Chosen::new);
     if session.json() {
-        let chosen = chosen?;
-        let report = Report {
-            reference: chosen.artifact.reference().to_string(),
-            chosen: chosen.document(),
-            candidates: Candidates { steps: &steps, chosen: &chosen },
+        return match chosen {
+            Ok(chosen) => {
+                let report = Report {
+                    reference: chosen.artifact.reference().to_string(),
+                    chosen: chosen.document(),
+                    candidates: Candidates { steps: &steps, chosen: Some(&chosen), quotes: None },
+                };
+                output::serialised(&report).await
+            }
+            Err(error) => Err(unchosen(error, &steps, &quotes, session).await),
         };
-        return output::serialised(&report).await;
     }
     let candidates = if options.explain { explained(&steps, &chosen, Room::on_stdout()) } else { String::new() };
     // `unlade pick REF | head -1` is read as far as it is wanted.
@@ -43,6 +49,23 @@ pub(super) async fn run(options: &options::Pick, session: &Session) -> Result<()
             Err(error)
         }
     }
+}
+
+/// Writes the document of a failed choice: that of any failure, with all candidates in the contract's form.
+async fn unchosen(error: Error, steps: &[Step], quotes: &Quotes, session: &Session) -> Error {
+    if steps.is_empty() {
+        return error;
+    }
+    let mut document = failure::document(&error, failure::exit_code(error.kind()));
+    let mut fields = std::mem::take(&mut document["error"]);
+    if let Some(fields) = fields.as_object_mut() {
+        fields.remove("candidates");
+    }
+    let candidates = Candidates { steps, chosen: None, quotes: Some(quotes) };
+    session.display().note_document();
+    // A courtesy: the exit code decides.
+    drop(output::serialised(&Failure { error: Unchosen { fields, candidates } }).await);
+    error
 }
 
 /// What a pull would take.
@@ -76,7 +99,8 @@ impl Chosen {
             let title = layer.title().map_or("-".into(), sanitise);
             let (size, media_type) = (units::bytes(layer.size), sanitise(layer.media_type.as_str()));
             let media_type = if media_type.is_empty() { "-" } else { &media_type };
-            text.push_str(&[&layer.digest.to_string(), &*title, &size, media_type].join("  "));
+            // The publisher's own words last: there they cannot be taken for another column.
+            text.push_str(&[&layer.digest.to_string(), &*size, media_type, &title].join("  "));
             text.push('\n');
         }
         let mut known = Table::new(&[]);
@@ -120,29 +144,59 @@ struct Report<'a> {
     reference: String,
 }
 
+/// The contract's document of a failure.
+#[derive(Serialize)]
+struct Failure<'a> {
+    error: Unchosen<'a>,
+}
+
+#[derive(Serialize)]
+struct Unchosen<'a> {
+    #[serde(flatten)]
+    fields: Value,
+    candidates: Candidates<'a>,
+}
+
 /// All candidates, made one by one.
 struct Candidates<'a> {
     steps: &'a [Step],
-    chosen: &'a Chosen,
+    chosen: Option<&'a Chosen>,
+    /// Where they are part of a message, which may not quote everything.
+    quotes: Option<&'a Quotes>,
 }
 
 impl Serialize for Candidates<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.steps.is_empty() {
+        if let (Some(chosen), []) = (self.chosen, self.steps) {
             let named = json!({
-                "manifest": output::descriptor(&self.chosen.manifest),
+                "manifest": output::descriptor(&chosen.manifest),
                 "accepted": true,
                 "reasons": [NAMED],
             });
             return serializer.collect_seq([named]);
         }
         serializer.collect_seq(self.steps.iter().flat_map(Step::candidates).map(|candidate| {
-            json!({
+            let described = json!({
                 "manifest": output::entry(candidate.entry),
                 "accepted": candidate.verdict == Verdict::Accepted,
                 "reasons": reasons(&candidate),
-            })
+            });
+            match self.quotes {
+                Some(quotes) => quoted(described, quotes),
+                None => described,
+            }
         }))
+    }
+}
+
+/// Takes out of a document what may not be quoted.
+fn quoted(value: Value, quotes: &Quotes) -> Value {
+    let quote = |text: String| quotes.blot(&text).into_owned();
+    match value {
+        Value::Array(values) => values.into_iter().map(|value| quoted(value, quotes)).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (quote(key), quoted(value, quotes))).collect(),
+        Value::String(text) => Value::String(quote(text)),
+        other => other,
     }
 }
 

@@ -15,11 +15,14 @@ use crate::listing;
 use crate::options;
 use crate::output;
 use crate::session::Session;
-use crate::table::{Room, Table};
+use crate::table::{Room, Scroll, Table};
 use crate::units;
 
 /// What stands above the columns on a terminal. In a pipe every line is a referrer.
 const HEADS: [&str; 4] = ["DIGEST", "ARTIFACT TYPE", "SIZE", "CREATED"];
+
+/// How wide these usually are: SHA-256, a type with a vendor in it, a time in UTC.
+const USUAL: [usize; 4] = [71, 48, 8, 20];
 
 pub(super) async fn run(options: &options::Referrers, session: &Session) -> Result<()> {
     let reference = reference(&options.reference)?;
@@ -39,7 +42,15 @@ pub(super) async fn run(options: &options::Referrers, session: &Session) -> Resu
         }
         (false, false) => {
             let none = format!("nothing refers to {} in {}", list.subject, reference.place());
-            if listing::lines(list.referrers.entries, session.cancel(), table).await? == 0 {
+            let entries = list.referrers.entries;
+            let count = if std::io::stdout().is_terminal() {
+                let mut scroll = Scroll::new(Room::on_stdout(), &USUAL);
+                listing::lines(entries, session.cancel(), |entries| scroll.text(&table(&HEADS, entries))).await
+            } else {
+                let text = |entries: &[Descriptor]| table(&[], entries).text(Room::Endless);
+                listing::lines(entries, session.cancel(), text).await
+            };
+            if count? == 0 {
                 session.display().summary(&none);
             }
             Ok(())
@@ -61,13 +72,12 @@ fn origin(origin: ListOrigin) -> &'static str {
     }
 }
 
-fn table(entries: &[Descriptor]) -> String {
-    let heads = if std::io::stdout().is_terminal() { &HEADS[..] } else { &[] };
+fn table(heads: &[&'static str], entries: &[Descriptor]) -> Table {
     let mut table = Table::new(heads);
     for entry in entries {
         table.row(cells(entry));
     }
-    table.text(Room::on_stdout())
+    table
 }
 
 fn cells(entry: &Descriptor) -> [String; 4] {

@@ -12,6 +12,9 @@ use crate::document::{EMPTY_JSON, OCI_INDEX, OCI_MANIFEST};
 const TAGS: u64 = 100;
 const REFERRERS: u64 = 4;
 
+/// So large is a heavy page.
+const HEAVY: usize = 4_000_000;
+
 pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Step>> {
     let changed = match fault {
         Fault::TagsLoop => linked(answer.clone(), &here.target),
@@ -31,7 +34,14 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::PageInstead => Answer::new(200)
             .header("Content-Type", "text/html")
             .body("<html><head><title>Welcome</title></head><body>Sign in</body></html>"),
-        Fault::ReferrersMistyped => mistyped(answer),
+        Fault::ReferrersMistyped => retyped(answer, EMPTY_JSON),
+        Fault::ReferrersRetyped { to } => retyped(answer, to),
+        Fault::TagsHeavy => {
+            let page = page_of_tags(here, &[format!("t{}", before(here))]);
+            let padding = " ".repeat(HEAVY - page.body.len());
+            let body = [page.body.as_ref(), padding.as_bytes()].concat();
+            page.body(body)
+        }
         Fault::EchoInLink => linked(answer.clone(), &format!("http://127.0.0.1:9/{}", here.shown)),
         Fault::EchoInIndex => index(&[referrer(&here.shown, 1)]),
         Fault::ReferrersForeign { digest, size } => index(&[referrer(digest, *size)]),
@@ -59,14 +69,14 @@ fn index(entries: &[Value]) -> Answer {
     Answer::json(200, &index).header("Content-Type", OCI_INDEX)
 }
 
-fn mistyped(answer: &Answer) -> Answer {
+fn retyped(answer: &Answer, to: &str) -> Answer {
     let Ok(mut index) = serde_json::from_slice::<Value>(&answer.body) else {
         return answer.clone();
     };
     for entry in index["manifests"].as_array_mut().into_iter().flatten() {
-        entry["artifactType"] = EMPTY_JSON.into();
+        entry["artifactType"] = to.into();
     }
-    answer.clone().body(index.to_string())
+    answer.clone().without("Docker-Content-Digest").body(index.to_string())
 }
 
 fn referrer(digest: &str, size: usize) -> Value {

@@ -1,12 +1,15 @@
 //! How a reference was resolved, or why it was not.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Client, told, unchosen};
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::explain::Candidate;
 use crate::image::{self, Selection};
+use crate::source::Source;
 use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, Manifest};
 use crate::spec::reference::Reference;
@@ -18,6 +21,25 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// Where it led.
     pub outcome: Result<Artifact>,
+    quotes: Quotes,
+}
+
+/// What a message may quote of a place: not what the place was shown, and may repeat.
+#[derive(Debug, Clone)]
+pub struct Quotes(Option<Arc<dyn Source>>);
+
+impl Quotes {
+    /// Takes out of a text what must not be quoted, as [`Source::blot`] does.
+    pub fn blot<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.0.as_ref().map_or(Cow::Borrowed(text), |source| source.blot(text))
+    }
+}
+
+impl Explanation {
+    /// Returns what a message may quote of the steps: what is found there is the registry's word.
+    pub fn quotes(&self) -> Quotes {
+        self.quotes.clone()
+    }
 }
 
 /// One index on the way, and what was asked of it.
@@ -47,8 +69,11 @@ impl Client {
         let seen = |digest: &Digest, index| {
             steps.push(Step { digest: digest.clone(), index, selection: selection.clone() });
         };
-        let outcome = self.resolve(reference, selection, seen).await;
-        Explanation { steps, outcome }
+        let (outcome, source) = match self.source(reference) {
+            Ok(source) => (self.resolve_in(Arc::clone(&source), reference, selection, seen).await, Some(source)),
+            Err(error) => (Err(error), None),
+        };
+        Explanation { steps, outcome, quotes: Quotes(source) }
     }
 
     /// Resolves a reference, and hands over each index that is gone through, also where that leads nowhere.
@@ -58,7 +83,16 @@ impl Client {
         selection: &Selection,
         seen: impl FnMut(&Digest, Box<Index>),
     ) -> Result<Artifact> {
-        let source = self.source(reference)?;
+        self.resolve_in(self.source(reference)?, reference, selection, seen).await
+    }
+
+    async fn resolve_in(
+        &self,
+        source: Arc<dyn Source>,
+        reference: &Reference,
+        selection: &Selection,
+        seen: impl FnMut(&Digest, Box<Index>),
+    ) -> Result<Artifact> {
         let root = self.root(source.as_ref(), reference).await?;
         let descent = self.descend(source.as_ref(), root, selection, seen).await;
         let found = descent.map_err(|error| unchosen(error, source.as_ref(), reference))?;
@@ -73,6 +107,9 @@ impl Client {
 
 impl fmt::Debug for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Explanation").field("steps", &self.steps.len()).field("outcome", &self.outcome).finish()
+        f.debug_struct("Explanation")
+            .field("steps", &self.steps.len())
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
     }
 }

@@ -55,7 +55,7 @@ pub enum Body {
     Missing,
     /// Something else than a manifest, by its type, or an entry that cannot be read.
     Opaque,
-    /// A manifest that was not read: there are too many, or it is too deep in the tree.
+    /// A manifest that was not read: it is too large, there are too many, or it is too deep in the tree.
     Unread,
 }
 
@@ -143,7 +143,7 @@ impl Client {
     /// Reads what a reference names, and all that is listed there.
     ///
     /// At most 128 manifests of 16 MiB in all are read below the first, at most 8 deep; what is beyond is
-    /// [`Body::Unread`]. A manifest that an index lists and that is not there is [`Body::Missing`].
+    /// [`Body::Unread`], and so is a manifest that is larger than the limit or holds too much. A manifest that an index lists and that is not there is [`Body::Missing`].
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl Client {
 
     /// Reads what is below a node, level by level.
     async fn read_below(&self, source: &Arc<dyn Source>, root: &mut Node) -> Result<()> {
-        let mut allotment = Allotment::default();
+        let mut allotment = Allotment::new(self.config.manifest_limit);
         let mut level: Vec<&mut Node> = vec![root];
         for _ in 0..MAX_NESTING {
             let below = level.into_iter().flat_map(|node| match &mut node.body {
@@ -196,40 +196,47 @@ impl Client {
         Ok(())
     }
 
-    /// Reads the document of a node; `None` if it is not there.
-    async fn read(&self, source: &dyn Source, node: &Node) -> Result<Option<Document>> {
-        let Some(descriptor) = node.entry.descriptor() else { return Ok(None) };
+    /// Reads the document of a node, as far as that can be done.
+    async fn read(&self, source: &dyn Source, node: &Node) -> Result<Read> {
+        let Some(descriptor) = node.entry.descriptor() else { return Ok(Read::Missing) };
         let selector = Selector::Digest(descriptor.digest.clone());
-        match self.cancel.guard(source.manifest(&selector)).await {
-            Ok(document) => {
-                document.check(descriptor)?;
-                Ok(Some(document))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        let read = self.cancel.guard(source.manifest(&selector)).await;
+        match read.and_then(|document| document.check(descriptor).map(|()| document)) {
+            Ok(document) => Ok(Read::Document(document)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Read::Missing),
+            // By itself, whatever there is room for beside others.
+            Err(error) if error.kind() == ErrorKind::TooLarge => Ok(Read::TooLarge),
             Err(error) => Err(error),
         }
     }
 }
 
+/// What came of reading a document.
+enum Read {
+    Document(Document),
+    Missing,
+    TooLarge,
+}
+
 /// How much may still be read and kept.
 struct Allotment {
+    /// How large one of them may be.
+    largest: u64,
     documents: usize,
     bytes: u64,
     entries: Allowance,
 }
 
-impl Default for Allotment {
-    fn default() -> Self {
-        Self { documents: MAX_DOCUMENTS, bytes: MAX_BYTES, entries: Allowance::new() }
-    }
-}
-
 impl Allotment {
+    fn new(largest: u64) -> Self {
+        Self { largest, documents: MAX_DOCUMENTS, bytes: MAX_BYTES, entries: Allowance::new() }
+    }
+
     /// Says whether a document is to be read, and takes the room for it.
     fn admits(&mut self, node: &Node) -> bool {
         let size = node.entry.descriptor().map_or(0, |descriptor| descriptor.size);
         match (self.documents.checked_sub(1), self.bytes.checked_sub(size)) {
-            (Some(documents), Some(bytes)) => {
+            (Some(documents), Some(bytes)) if size <= self.largest => {
                 (self.documents, self.bytes) = (documents, bytes);
                 true
             }
@@ -238,9 +245,12 @@ impl Allotment {
     }
 
     /// Reads a document, of which nothing is kept once there is no room.
-    fn keep(&mut self, document: Option<Document>) -> Result<Body> {
-        let Some(document) = document else { return Ok(Body::Missing) };
-        Ok(document.parse_within(&mut self.entries)?.map_or(Body::Unread, body))
+    fn keep(&mut self, read: Read) -> Result<Body> {
+        Ok(match read {
+            Read::Document(document) => document.parse_within(&mut self.entries)?.map_or(Body::Unread, body),
+            Read::Missing => Body::Missing,
+            Read::TooLarge => Body::Unread,
+        })
     }
 }
 
@@ -296,12 +306,15 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_documents_and_bytes() {
-        let mut allotment = Allotment::default();
+        let mut allotment = Allotment::new(4 << 20);
         assert_eq!((0..1000).filter(|_| allotment.admits(&node("", 1000))).count(), MAX_DOCUMENTS);
-        let mut allotment = Allotment::default();
-        assert_eq!((0..10).filter(|_| allotment.admits(&node("", 5 << 20))).count(), 3);
-        // A promise that is absurd takes no room from the others.
-        assert!(!allotment.admits(&node("", u64::MAX)) && allotment.admits(&node("", 1 << 20)));
+        let mut allotment = Allotment::new(4 << 20);
+        assert_eq!((0..10).filter(|_| allotment.admits(&node("", 4 << 20))).count(), 4);
+        assert!(!allotment.admits(&node("", u64::MAX)) && !allotment.admits(&node("", 1)));
+        // Nor does one that is too large to be read, or absurd.
+        let mut allotment = Allotment::new(4 << 20);
+        assert!(!allotment.admits(&node("", (4 << 20) + 1)) && !allotment.admits(&node("", u64::MAX)));
+        assert_eq!((0..10).filter(|_| allotment.admits(&node("", 4 << 20))).count(), 4);
     }
 
     #[test]
@@ -312,9 +325,11 @@ mod tests {
             let raw = crate::spec::manifest::RawManifest::new(None, text.clone());
             Document::verify(raw, &Selector::Only).unwrap()
         };
-        let mut allotment = Allotment::default();
-        let kept = (0..10).filter(|_| matches!(allotment.keep(Some(document())).unwrap(), Body::Image(_))).count();
+        let mut allotment = Allotment::new(4 << 20);
+        let kept =
+            (0..10).filter(|_| matches!(allotment.keep(Read::Document(document())).unwrap(), Body::Image(_))).count();
         assert!((2..6).contains(&kept), "{kept}");
-        assert!(matches!(allotment.keep(None).unwrap(), Body::Missing));
+        assert!(matches!(allotment.keep(Read::Missing).unwrap(), Body::Missing));
+        assert!(matches!(allotment.keep(Read::TooLarge).unwrap(), Body::Unread));
     }
 }

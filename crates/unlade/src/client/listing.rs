@@ -184,8 +184,12 @@ fn created(text: Option<&String>) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
     use crate::spec::media_type::MediaType;
+    use crate::transport::{Answer, Exchange, Failure, Transport};
 
     fn made(digit: char, created: &str) -> Descriptor {
         let digest = format!("sha256:{}", digit.to_string().repeat(64)).parse().unwrap();
@@ -194,6 +198,65 @@ mod tests {
             descriptor.annotations.insert(CREATED.to_owned(), created.to_owned());
         }
         descriptor
+    }
+
+    /// Has one page of tags and no more, and referrers under the tag of which none can be read.
+    #[derive(Debug)]
+    struct Lame;
+
+    #[async_trait]
+    impl Transport for Lame {
+        async fn call(&self, exchange: Exchange) -> std::result::Result<Answer, Failure> {
+            let (path, query) = (exchange.url.path(), exchange.url.query().unwrap_or_default());
+            let mut headers = HeaderMap::new();
+            let (status, body) = if path.contains("/referrers/") {
+                (StatusCode::NOT_FOUND, String::new())
+            } else if path.contains("/manifests/sha256-") {
+                let entry = |n| format!(r#"{{"mediaType":"","digest":"sha256:{n:064}","size":1}}"#);
+                let entries: Vec<String> = (10..20).map(entry).collect();
+                (StatusCode::OK, format!(r#"{{"manifests":[{}]}}"#, entries.join(",")))
+            } else if path.contains("/manifests/") {
+                (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+            } else if query.contains("last=") {
+                return std::future::pending().await;
+            } else {
+                headers.insert(http::header::LINK, "<?last=one>; rel=next".parse().unwrap());
+                (StatusCode::OK, r#"{"tags":["one"]}"#.to_owned())
+            };
+            let chunks = stream::once(async { Ok(body.into()) }).boxed();
+            Ok(Answer::new(status, headers, None, chunks))
+        }
+    }
+
+    fn client(cancel: &Cancel) -> Client {
+        let config = crate::config::Config { retries: 0, ..Default::default() };
+        let builder = Client::builder().config(config).cancel(cancel.clone()).transport(Arc::new(Lame));
+        builder.build().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_obeys_the_request_to_stop() {
+        let cancel = Cancel::new();
+        let mut tags = client(&cancel).tags(&"r.example/a/b".parse().unwrap(), None).unwrap();
+        assert_eq!(tags.next().await.unwrap().unwrap(), "one");
+        let (next, ()) = tokio::join!(tags.next(), async {
+            tokio::task::yield_now().await;
+            cancel.cancel();
+        });
+        assert_eq!(next.unwrap().unwrap_err().kind(), ErrorKind::Interrupted);
+        assert!(tags.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_ends_with_its_first_error() {
+        let reference: Reference = format!("r.example/a/b@sha256:{:064}", 1).parse().unwrap();
+        let client = client(&Cancel::new());
+        let found = client.referrers(&reference, &Selection::default(), None).await.unwrap();
+        let ends: Vec<_> = found.referrers.entries.map(|entry| entry.map_err(|error| error.kind())).collect().await;
+        assert!(matches!(ends.as_slice(), [Err(ErrorKind::Unavailable)]), "{ends:?}");
+        let source = client.catalog(&reference).unwrap();
+        let found = source.referrers(&found.subject, None).await.unwrap();
+        assert_eq!(found.entries.filter(|entry| std::future::ready(entry.is_err())).count().await, 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! | reset, closed early, refused, unreachable | yes |
 //! | no connection, no answer, no bytes, or too few bytes in time | yes |
 //! | the name cannot be resolved now | yes |
-//! | 408, 425, 429, 5xx | yes |
+//! | 408, 425, 429, 5xx but 501 | yes |
 //! | no host has that name | no: it will not have it in a second |
 //! | damage on a TLS connection, an internal error of the server in its handshake | yes |
 //! | a certificate, or whatever else is wrong with a TLS handshake | no |

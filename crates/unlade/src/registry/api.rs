@@ -1,6 +1,7 @@
 //! The one loop: every request to a registry, its redirects, challenges and retries.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,7 @@ use http::{Method, StatusCode};
 use url::{Host as UrlHost, Url};
 
 use super::host::Host;
-use super::journey::{Objection, Step};
+use super::journey::{Journey, Objection, Step};
 use super::login::{self, Login};
 use super::pause::{answered, broken, pause};
 use super::refusal;
@@ -45,6 +46,8 @@ pub(super) struct Api {
     host: Arc<Host>,
     base: Url,
     pub(super) login: Login,
+    /// The registry has given a manifest of this repository.
+    pub(super) gives_manifests: AtomicBool,
 }
 
 impl Api {
@@ -52,7 +55,7 @@ impl Api {
         let base = registries.base(&repository)?;
         let host = registries.host(&base);
         let login = Login::new(registries.credential(&repository, observer)?, repository.name());
-        Ok(Self { registries, repository, host, base, login })
+        Ok(Self { registries, repository, host, base, login, gives_manifests: AtomicBool::new(false) })
     }
 
     /// Returns the registry's own URL.
@@ -98,7 +101,7 @@ impl Api {
         let home = self.base.join(&request.path).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("cannot {}", request.what)).caused_by(error)
         })?;
-        let mut travel = Travel::begin(home, earlier);
+        let mut travel = Travel::begin(Journey::begin(home).starting_at(request.outset.clone()), earlier);
         loop {
             self.registries.host(travel.journey.url()).rest().await;
             let exchange = self.exchange(request, &mut travel, terms).await?;
@@ -128,10 +131,10 @@ impl Api {
                 Ok(Some(bytes)) => return Ok((reply, bytes)),
                 Ok(None) => {
                     let text = format!("cannot {}: the answer is larger than {limit} bytes", request.what);
-                    return Err(Travel::begin(reply.url, effort).describe(Error::new(ErrorKind::TooLarge, text)));
+                    return Err(Travel::begin(reply.journey, effort).describe(Error::new(ErrorKind::TooLarge, text)));
                 }
                 Err(failure) => {
-                    self.recover(request, &Travel::begin(reply.url, effort), failure, terms).await?;
+                    self.recover(request, &Travel::begin(reply.journey, effort), failure, terms).await?;
                 }
             }
         }
@@ -157,8 +160,8 @@ impl Api {
         let objection = travel.objection(&challenges);
         match travel.journey.judge(status, objection) {
             Step::Accept => {
-                let url = travel.journey.url().clone();
-                return Ok(Some(Reply { answer, url, effort: travel.effort }));
+                let journey = travel.journey.clone();
+                return Ok(Some(Reply { answer, journey, effort: travel.effort }));
             }
             Step::Authenticate => {
                 self.forget(travel, objection).await;
@@ -326,6 +329,12 @@ impl Api {
             context.registry_errors = said.errors;
             context.advice = advice;
         });
+        // A login that was shown is not asked for again: then nothing else tells of it.
+        let error = if home && status == StatusCode::UNAUTHORIZED && !headers.contains_key(WWW_AUTHENTICATE) {
+            error.caused_by(login::Unchallenged)
+        } else {
+            error
+        };
         if home { self.login.explain(error) } else { self.explain_abroad(error, travel) }
     }
 

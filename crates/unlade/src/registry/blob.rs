@@ -42,7 +42,7 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
     // An answer that is compressed has another length, which would hide the reason.
     let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
     let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
-    let url = SafeUrl::from(reply.url.clone());
+    let url = SafeUrl::from(reply.url().clone());
     Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)).from_url(url))
 }
 
@@ -136,7 +136,7 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>> {
 }
 
 fn chunks(api: &Api, what: &str, reply: Reply) -> Chunks {
-    let url = reply.url;
+    let url = reply.url().clone();
     let host = SafeUrl::from(url.clone()).authority();
     let place = if same_origin(&url, api.home()) { String::new() } else { format!(" at {host}") };
     let asked = api.blot(&format!("cannot {what}{place}"));

@@ -13,6 +13,8 @@ pub(super) const MAX_HOPS: u8 = 10;
 pub(super) struct Journey {
     home: Url,
     url: Url,
+    /// Where it begins, if that is not at the registry.
+    outset: Option<Outset>,
     hops: u8,
     /// Whose word led the request where it is.
     lead: Lead,
@@ -22,6 +24,13 @@ pub(super) struct Journey {
     answers: Answers,
     /// A challenge of the place that a redirect led to was answered.
     answered_abroad: bool,
+}
+
+/// A place where a request begins that an earlier one was led to.
+#[derive(Clone)]
+pub(super) struct Outset {
+    url: Url,
+    lead: Lead,
 }
 
 /// Whose word led a request where it is: the least of those on its way.
@@ -82,12 +91,29 @@ impl Journey {
         Self {
             url: home.clone(),
             home,
+            outset: None,
             hops: 0,
             lead: Lead::Registry,
             returned: false,
             answers: Answers::None,
             answered_abroad: false,
         }
+    }
+
+    /// Begins where another journey has ended instead, as if it had been led there by the same words.
+    pub(super) fn starting_at(self, outset: Option<Outset>) -> Self {
+        match outset {
+            Some(Outset { url, lead }) => {
+                let outset = Some(Outset { url: url.clone(), lead });
+                Self { url, lead, outset, hops: 1, ..self }
+            }
+            None => self,
+        }
+    }
+
+    /// Returns the outset of a request to another URL of the place where this one is.
+    pub(super) fn outset(&self, url: Url) -> Outset {
+        Outset { url, lead: self.lead }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -117,9 +143,9 @@ impl Journey {
         self.answered_abroad = false;
     }
 
-    /// Starts over at the registry, for a retry: what was shown before may have expired since.
+    /// Starts over where it began, for a retry: what was shown before may have expired since.
     pub(super) fn restart(&mut self) {
-        *self = Self::begin(self.home.clone());
+        *self = Self::begin(self.home.clone()).starting_at(self.outset.take());
     }
 
     /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
@@ -162,6 +188,8 @@ impl Journey {
             401 if self.is_home() && self.may_answer(objection) => Step::Authenticate,
             401 if !self.is_home() && !self.answered_abroad => Step::Authenticate,
             400 | 401 | 403 | 404 | 410 if self.may_return() => Step::Return,
+            // A server that does not know how will not know it later.
+            501 => Step::Refuse,
             408 | 425 | 429 | 500..=599 => Step::Retry,
             _ => Step::Refuse,
         }
@@ -210,6 +238,7 @@ mod tests {
             ("a range that does not fit", &abroad(), 416, Step::Refuse),
             ("too many requests", &at_home(), 429, Step::Retry),
             ("a broken store", &abroad(), 503, Step::Retry),
+            ("what it does not know how to do", &at_home(), 501, Step::Refuse),
         ] {
             let found = journey.judge(StatusCode::from_u16(status).unwrap(), Objection::Missing);
             assert_eq!(found, expected, "{name}");
@@ -279,6 +308,22 @@ mod tests {
         journey.hop("https://elsewhere.example/x".parse().unwrap(), &trusted);
         journey.hop("https://registry.example/x".parse().unwrap(), &trusted);
         assert!(!journey.is_in_good_hands());
+    }
+
+    #[test]
+    fn what_begins_abroad_is_anonymous_there_and_comes_home_once_refused() {
+        let next = abroad().outset("https://cdn.example/y".parse().unwrap());
+        let mut journey = at_home().starting_at(Some(next));
+        assert_eq!(journey.url().as_str(), "https://cdn.example/y");
+        assert!(!journey.is_home() && !journey.is_in_good_hands());
+        journey.hop("https://cdn.example/z".parse().unwrap(), &[]);
+        journey.restart();
+        assert_eq!(journey.url().as_str(), "https://cdn.example/y");
+        assert!(!journey.is_home());
+        assert_eq!(journey.judge(StatusCode::FORBIDDEN, Objection::Missing), Step::Return);
+        journey.give_up_target();
+        assert!(journey.is_home());
+        assert_eq!(journey.url(), at_home().url());
     }
 
     #[test]

@@ -33,15 +33,34 @@ pub(super) struct ListPlace<'a> {
     pub(super) path: &'a str,
 }
 
-/// Returns the path and the query, relative to the registry's origin, of the page that an answer of `from` links to.
+/// Where the next page of a list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At the registry: the path and the query, relative to its origin.
+    Home(String),
+    /// Where a redirect led for this page, with another query; and the same query at the registry, if that refuses.
+    There(Url, String),
+}
+
+impl Next {
+    /// Returns what tells it from other pages.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Home(path) => path,
+            Self::There(url, _) => url.as_str(),
+        }
+    }
+}
+
+/// Returns the page that an answer of `from` links to.
 ///
-/// It is always asked for at the registry itself, so that no link leads a request elsewhere: what a link adds to the
-/// list's own place is its path and its query. It must name the repository that was asked, at its registry.
+/// It is asked for at the registry itself, or where the registry led for this page, so that no link leads a request
+/// elsewhere: what it adds to the list's own place is its query. It must name the repository that was asked.
 ///
 /// # Errors
 ///
 /// A [`LinkError`].
-pub(super) fn next_page(headers: &HeaderMap, from: &Url, place: ListPlace<'_>) -> Result<Option<String>, LinkError> {
+pub(super) fn next_page(headers: &HeaderMap, from: &Url, place: ListPlace<'_>) -> Result<Option<Next>, LinkError> {
     let mut found: Option<Url> = None;
     for value in headers.get_all(LINK) {
         let text = std::str::from_utf8(value.as_bytes()).map_err(|_| LinkError::Malformed)?;
@@ -56,31 +75,48 @@ pub(super) fn next_page(headers: &HeaderMap, from: &Url, place: ListPlace<'_>) -
             found = Some(url);
         }
     }
-    found.map(|url| path_of(&url, from, place)).transpose()
+    found.map(|url| place_of(url, from, place)).transpose()
 }
 
-fn path_of(url: &Url, from: &Url, place: ListPlace<'_>) -> Result<String, LinkError> {
-    let elsewhere = || LinkError::Elsewhere(SafeUrl::from(url.clone()).to_string());
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(elsewhere());
-    }
+fn place_of(mut url: Url, from: &Url, place: ListPlace<'_>) -> Result<Next, LinkError> {
+    let has_login = !url.username().is_empty() || url.password().is_some();
     let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
-    if is_same_registry(url, place.home) && url.path().starts_with(place.home.path()) {
-        return Ok(format!("{}{query}", url.path()));
+    let own = || format!("{}{}{query}", place.home.path(), place.path);
+    if !has_login && is_same_registry(&url, place.home) {
+        if url.path().starts_with(place.home.path()) {
+            return Ok(Next::Home(format!("{}{query}", url.path())));
+        }
+        if is_ours_behind_a_proxy(url.path(), place) {
+            return Ok(Next::Home(own()));
+        }
     }
-    // The list was read where a redirect led to, under another name: the registry is asked on by its own, and will
-    // lead there again. So does registry.k8s.io.
-    if !same_origin(from, place.home) && same_origin(url, from) && url.path() == from.path() {
-        return Ok(format!("{}{}{query}", place.home.path(), place.path));
+    // registry.k8s.io redirects with the path alone: of a query that is shown to it, nothing arrives.
+    if !has_login && same_origin(&url, from) && url.path() == from.path() {
+        url.set_fragment(None);
+        return Ok(Next::There(url, own()));
     }
-    Err(elsewhere())
+    Err(LinkError::Elsewhere(SafeUrl::from(url).to_string()))
 }
 
-/// Says whether a link names the registry. Behind something that ends TLS, distribution writes links to plain http
-/// unless `relativeurls` is set; host and port are then those of the request, and nothing is asked in plain http.
+/// Says whether a path is that of the list as something behind the registry's front knows it: with the beginning of
+/// the repository's name left out, or with folders before `/v2/`.
+///
+/// Artifactory leaves out the key of its repository (RTFACT-18971), Nexus adds where its own stands
+/// (sonatype/nexus-public#1011).
+fn is_ours_behind_a_proxy(path: &str, place: ListPlace<'_>) -> bool {
+    let own = format!("{}{}", place.home.path(), place.path);
+    let behind = |path: &str| path.rsplit_once("/v2/").map(|(_, rest)| format!("/{rest}"));
+    let (Some(linked), Some(own)) = (behind(path), behind(&own)) else { return false };
+    // At least the last part of the repository's name must be there.
+    own.ends_with(&linked) && linked.len() > place.path.len() + 1 && linked.ends_with(&format!("/{}", place.path))
+}
+
+/// Says whether a link names the registry. What stands behind something that ends TLS may write links to plain http, on
+/// the host and port of the request, or on that host and the port of https; nothing is asked in plain http for that.
 fn is_same_registry(url: &Url, home: &Url) -> bool {
     let behind_tls = home.scheme() == "https" && url.scheme() == "http" && url.host() == home.host();
-    same_origin(url, home) || behind_tls && url.port() == home.port()
+    let same_port = url.port() == home.port() || url.port() == home.port_or_known_default();
+    same_origin(url, home) || behind_tls && same_port
 }
 
 /// One link of a header.
@@ -172,7 +208,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn next(links: &[&str], from: &str, home: &str) -> Result<Option<String>, LinkError> {
+    fn next(links: &[&str], from: &str, home: &str) -> Result<Option<Next>, LinkError> {
         let mut headers = HeaderMap::new();
         for link in links {
             headers.append(LINK, link.parse().unwrap());
@@ -180,8 +216,12 @@ mod tests {
         next_page(&headers, &url(from), ListPlace { home: &url(home), path: "tags/list" })
     }
 
+    /// What is asked for at the registry; nothing is asked for elsewhere.
     fn at_home(links: &[&str]) -> Result<Option<String>, LinkError> {
-        next(links, "https://r.example/v2/a/b/tags/list?n=2", HOME)
+        Ok(next(links, "https://r.example/v2/a/b/tags/list?n=2", HOME)?.map(|next| match next {
+            Next::Home(path) => path,
+            Next::There(..) => panic!("{links:?} lead to {next:?}"),
+        }))
     }
 
     #[test]
@@ -190,11 +230,16 @@ mod tests {
         for link in [
             // distribution, Docker Hub, GitLab, Harbor, ghcr.io
             r#"</v2/a/b/tags/list?n=2&last=v2>; rel="next""#,
-            // ECR, Artifactory
+            // ECR
             r#"<https://r.example/v2/a/b/tags/list?n=2&last=v2>; rel="next""#,
             "<https://r.example:443/v2/a/b/tags/list?n=2&last=v2>;rel=next",
-            // distribution behind something that ends TLS
+            // behind something that ends TLS
             r#"<http://r.example/v2/a/b/tags/list?n=2&last=v2>; rel="next""#,
+            r#"<http://r.example:443/v2/a/b/tags/list?n=2&last=v2>; rel="next""#,
+            // Artifactory and Nexus, of what they know under another name
+            r#"</v2/b/tags/list?n=2&last=v2>; rel="next""#,
+            r#"</repository/docker-proxy/v2/b/tags/list?n=2&last=v2>; rel="next""#,
+            r#"<https://r.example/repository/v2/v2/a/b/tags/list?n=2&last=v2>; rel="next""#,
             "<list?n=2&last=v2>; rel=next",
             "<?n=2&last=v2>; rel=next",
             "<//r.example/v2/a/b/tags/list?n=2&last=v2>; rel=next",
@@ -234,7 +279,6 @@ mod tests {
         for target in [
             "https://other.example/v2/a/b/tags/list?last=v2",
             "https://r.example:8443/v2/a/b/tags/list?last=v2",
-            "http://r.example:443/v2/a/b/tags/list",
             "http://r.example:8080/v2/a/b/tags/list",
             "http://169.254.169.254/v2/a/b/tags/list",
             "//other.example/v2/a/b/tags/list",
@@ -244,6 +288,15 @@ mod tests {
             "/v2/a/b/../../c/tags/list",
             "/v2/a/b/%2e%2e/c/tags/list",
             "/v2/a/bc/tags/list",
+            "/v2/tags/list",
+            "/v2/x/b/tags/list",
+            "/v2/x/a/b/tags/list",
+            "/v2/bb/tags/list",
+            "/v2/b/tags/list/more",
+            "/a/b/tags/list",
+            "/x/v2/c/v2/x/a/b/tags/list",
+            "https://other.example/repository/v2/a/b/tags/list",
+            "https://me@r.example/v2/b/tags/list",
             "/token",
             "file:///v2/a/b/tags/list",
             "data:,x",
@@ -258,17 +311,31 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_was_read_elsewhere_is_asked_on_at_home() {
-        let from = "https://region.example/v2/project/a/b/tags/list?n=2";
+    fn a_list_that_was_read_elsewhere_is_asked_on_there() {
+        let from = "https://region.example/v2/project/a/b/tags/list?rid=1";
+        let there = |query: &str| {
+            Some(Next::There(
+                url(&format!("https://region.example/v2/project/a/b/tags/list?{query}")),
+                format!("/v2/a/b/tags/list?{query}"),
+            ))
+        };
         for (target, expected) in [
-            ("/v2/project/a/b/tags/list?n=2&last=v2", Some("/v2/a/b/tags/list?n=2&last=v2")),
-            ("https://r.example/v2/a/b/tags/list?last=v2", Some("/v2/a/b/tags/list?last=v2")),
+            ("/v2/project/a/b/tags/list?n=2&last=v2", there("n=2&last=v2")),
+            ("?last=v2#x", there("last=v2")),
+            ("https://r.example/v2/a/b/tags/list?last=v2", Some(Next::Home("/v2/a/b/tags/list?last=v2".to_owned()))),
             ("/v2/project/other/tags/list?last=v2", None),
+            ("https://me@region.example/v2/project/a/b/tags/list?last=v2", None),
+            ("http://region.example/v2/project/a/b/tags/list?last=v2", None),
+            ("https://region.example:8443/v2/project/a/b/tags/list?last=v2", None),
             ("https://third.example/v2/project/a/b/tags/list?last=v2", None),
         ] {
             let found = next(&[&format!("<{target}>; rel=next")], from, HOME);
-            assert_eq!(found.ok().flatten().as_deref(), expected, "{target}");
+            assert_eq!(found.ok().flatten(), expected, "{target}");
         }
+        // The registry's own host, under another name of the repository.
+        let from = "https://r.example/v2/moved/b/tags/list?n=2";
+        let found = next(&["</v2/moved/b/tags/list?last=v2>; rel=next"], from, HOME).unwrap();
+        assert!(matches!(found, Some(Next::There(..))), "{found:?}");
     }
 
     #[test]
@@ -288,12 +355,44 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_never_leaves_the_repository(text in "[<>;,=\"\\\\ a-z/:.@%?]{0,60}") {
-            if let Ok(Some(path)) = at_home(&[&format!("{text}, <{text}>; rel=next")]) {
-                let asked = url(HOME).join(&path).unwrap();
-                prop_assert_eq!(asked.host_str(), Some("r.example"));
-                prop_assert!(asked.path().starts_with("/v2/a/b/"));
+        fn never_panics(text in "[<>;,=\"\\\\ a-z0-9/:.@%?]{0,60}") {
+            drop(at_home(&[&text]));
+        }
+
+        #[test]
+        fn never_leaves_the_list(
+            target in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "/v2/a/b/", "/v2/", "a/", "b/", "tags/list", "..", "/../", "%2e%2e/", "/", "//", "\\", "?", "last=v2",
+                    "#", "@", ":", "https://", "http://", "r.example", "region.example", "other.example", ":443", "x", ";",
+                ]),
+                0..8,
+            ),
+            abroad: bool,
+        ) {
+            let from = if abroad { "https://region.example/v2/x/tags/list?rid=1" } else { "https://r.example/v2/a/b/tags/list" };
+            let link = format!("<{}>; rel=next", target.concat());
+            match next(&[&link], from, HOME) {
+                Ok(Some(Next::Home(path))) => {
+                    let asked = url(HOME).join(&path).unwrap();
+                    prop_assert_eq!(asked.host_str(), Some("r.example"), "{}", link);
+                    prop_assert!(asked.path().starts_with("/v2/a/b/"), "{} is asked for as {}", link, path);
+                }
+                Ok(Some(Next::There(asked, path))) => {
+                    prop_assert!(same_origin(&asked, &url(from)) && asked.path() == url(from).path(), "{}", link);
+                    prop_assert!(asked.username().is_empty() && asked.password().is_none(), "{}", link);
+                    prop_assert!(path.starts_with("/v2/a/b/tags/list"), "{}", link);
+                }
+                Ok(None) | Err(_) => {}
             }
         }
+    }
+
+    #[test]
+    fn the_parts_of_that_test_make_links_that_are_followed() {
+        // Else it would say nothing.
+        assert!(matches!(at_home(&["</v2/a/b/tags/list?last=v2>; rel=next"]), Ok(Some(_))));
+        let abroad = next(&["<?last=v2>; rel=next"], "https://region.example/v2/x/tags/list?rid=1", HOME);
+        assert!(matches!(abroad, Ok(Some(Next::There(..)))));
     }
 }

@@ -247,14 +247,32 @@ pub(super) async fn answer_abroad(
     Ok(Some(Pass::Token(key, token, age)))
 }
 
+/// A 401 without a challenge.
+#[derive(Debug, thiserror::Error)]
+#[error("no challenge says in what form a login is wanted")]
+pub(super) struct Unchallenged;
+
+/// Says whether an error comes from a 401 without a challenge.
+pub(super) fn is_unchallenged(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if found.is::<Unchallenged>() {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
+}
+
 fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {
     choose(challenges).map_err(|schemes| {
-        let text = if schemes.is_empty() {
-            "a login is wanted, and no challenge says in what form".to_owned()
+        let error = if schemes.is_empty() {
+            Error::new(ErrorKind::Unauthorized, "it cannot be answered").caused_by(Unchallenged)
         } else {
-            format!("a login is wanted in a form that is not spoken here: {schemes}")
+            let text = format!("a login is wanted in a form that is not spoken here: {schemes}");
+            Error::new(ErrorKind::Unauthorized, text)
         };
-        Error::new(ErrorKind::Unauthorized, text).advise(Advice::SpeakKnownScheme)
+        error.advise(Advice::SpeakKnownScheme)
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests>
 
+use std::sync::atomic::Ordering;
+
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
@@ -32,6 +34,7 @@ pub(super) async fn fetch(api: &Api, selector: &Selector, terms: Terms<'_>) -> R
     let raw = RawManifest::new(media_type(&reply.answer.headers), bytes);
     judge(&reply.answer.headers, reply.answer.status.as_u16(), selector, &raw)
         .map_err(|error| reply.failed(&request, error))?;
+    api.gives_manifests.store(true, Ordering::Relaxed);
     Ok(raw)
 }
 

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::api::Api;
-use super::link::{ListPlace, next_page};
+use super::link::{ListPlace, Next, next_page};
 use super::manifest::plain;
 use super::request::{Reply, Request, Terms};
 use super::trail::{Astray, Print, Trail};
@@ -75,6 +75,9 @@ impl Pages {
         let budget = Budget::new(self.api.registries.policy.clone(), None);
         let terms = Terms { budget: &budget, observer: self.observer.as_ref() };
         let (reply, bytes) = self.api.read(&self.request, MAX_PAGE, terms).await?;
+        if let Err(astray) = self.trail.weigh(bytes.len()) {
+            return Err(self.astray(&reply, astray));
+        }
         let headers = &reply.answer.headers;
         let parsed = whole(&reply).and_then(|()| parse(headers, bytes));
         let Some((page, print)) = parsed.map_err(|error| reply.failed(&self.request, error))? else {
@@ -87,25 +90,34 @@ impl Pages {
     /// Looks where a page leads.
     fn follow(&mut self, reply: &Reply, print: Print) -> Result<()> {
         let list = ListPlace { home: self.api.home(), path: &self.path };
-        let next = next_page(&reply.answer.headers, &reply.url, list);
-        let link = next.as_ref().ok().and_then(|next| next.as_deref());
+        let next = next_page(&reply.answer.headers, reply.url(), list);
+        let link = next.as_ref().ok().and_then(|next| next.as_ref().map(Next::name));
         let noted = self.trail.note(print, link);
         if let Err(Astray::Repeated) = noted {
-            return Err(self.astray(reply, &Astray::Repeated.to_string()));
+            return Err(self.astray(reply, Astray::Repeated));
         }
         self.following = match (noted, next) {
-            (Err(astray), _) => Following::Error(self.astray(reply, &astray.to_string())),
-            (Ok(()), Err(error)) => Following::Error(self.astray(reply, &error.to_string())),
+            (Err(astray), _) => Following::Error(self.astray(reply, astray)),
+            (Ok(()), Err(error)) => Following::Error(self.misled(reply, &error.to_string())),
             (Ok(()), Ok(None)) => Following::End,
             (Ok(()), Ok(Some(next))) => {
-                self.request.path = next;
+                (self.request.path, self.request.outset) = match next {
+                    Next::Home(path) => (path, None),
+                    // The guard let this page's own request pass there, and looks again at the address.
+                    Next::There(url, path) => (path, Some(reply.journey.outset(url))),
+                };
                 Following::Page
             }
         };
         Ok(())
     }
 
-    fn astray(&self, reply: &Reply, why: &str) -> Error {
+    fn astray(&self, reply: &Reply, astray: Astray) -> Error {
+        let error = self.misled(reply, &astray.to_string());
+        if astray == Astray::Large { error.turned_into(ErrorKind::TooLarge) } else { error }
+    }
+
+    fn misled(&self, reply: &Reply, why: &str) -> Error {
         let text = format!("after {} {}, {why}", self.trail.entries(), self.noun);
         reply.failed(&self.request, Error::new(ErrorKind::PeerMisbehaved, text))
     }

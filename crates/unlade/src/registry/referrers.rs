@@ -12,6 +12,7 @@ use http::HeaderMap;
 use url::form_urlencoded::byte_serialize;
 
 use super::api::Api;
+use super::login::is_unchallenged;
 use super::manifest::{self, lacks_repository, media_type};
 use super::page::{Pages, Read};
 use super::request::{Request, Terms};
@@ -26,9 +27,13 @@ use crate::spec::entry::Entry;
 use crate::spec::manifest::{Index, Manifest, RawManifest};
 use crate::spec::media_type::{MediaType, OCI_INDEX};
 use crate::spec::reference::{Selector, Tag};
+use crate::verify;
 
 /// So many manifests are read for one list: real ones name a few.
 const MAX_READ: usize = 1000;
+
+/// So many of what is left out are told one by one.
+const MAX_TOLD: usize = 16;
 
 /// So many of them are read at a time.
 const AT_ONCE: usize = 4;
@@ -53,12 +58,13 @@ pub(super) async fn list(
         subject: subject.clone(),
         wanted: artifact_type.map(str::to_owned),
         read: AtomicUsize::new(0),
+        left_out: AtomicUsize::new(0),
     };
     let mut pages = Pages::new(api, observer, "referrers", request);
     match pages.read(parse).await {
         Ok(Read::Page(entries)) => Ok(Referrers::new(ListOrigin::Api, follow(listing, entries, pages))),
         Ok(Read::End | Read::Stranger) => by_tag(listing).await,
-        Err(error) if is_without_api(&error) => {
+        Err(error) if is_without_api(&error) || listing.is_for_want_of_api(&error).await => {
             tracing::info!("the registry has no list of referrers: {}", api.blot(&error.chain().join(": ")));
             by_tag(listing).await
         }
@@ -67,11 +73,11 @@ pub(super) async fn list(
 }
 
 /// Says whether an answer means that the registry has no such API: 404 by the specification. Others say that the path
-/// is none of theirs in other words: 400 (ECR as it was), 405 and 406 (gateways that know the older paths alone).
+/// is none of theirs in other words: 400 (ECR as it was), 405 and 406 (gateways that know the older paths alone), 501.
 /// A repository that is not there has no referrers either way, and a login that is refused says nothing.
 fn is_without_api(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
-        && matches!(error.context().status, Some(400 | 404 | 405 | 406))
+        && matches!(error.context().status, Some(400 | 404 | 405 | 406 | 501))
         && !lacks_repository(error)
 }
 
@@ -85,11 +91,14 @@ fn parse(headers: &HeaderMap, bytes: Bytes) -> Result<Option<(Vec<Entry>, Print)
             let print = Print::of(index.manifests.iter().map(Entry::digest));
             Ok(Some((index.manifests, print)))
         }
+        Ok(Manifest::Image(_)) if is_declared => {
+            Err(Error::new(ErrorKind::Malformed, "the list cannot be used: it is declared as an index and is none"))
+        }
         Err(cause) if is_declared || cause.is_too_large() => {
             let kind = if cause.is_too_large() { ErrorKind::TooLarge } else { ErrorKind::Malformed };
             Err(Error::new(kind, "the list cannot be used").caused_by(cause))
         }
-        _ => Ok(None),
+        Ok(Manifest::Image(_)) | Err(_) => Ok(None),
     }
 }
 
@@ -115,9 +124,10 @@ fn claim(listed: Option<&MediaType>, wanted: Option<&str>) -> Claim {
     ];
     match (listed, wanted) {
         (_, None) => Claim::Fits,
-        (Some(listed), Some(wanted)) if listed.as_str() == wanted => Claim::Fits,
-        (Some(listed), _) if !CONFIGURATIONS.contains(&listed.essence().as_str()) => Claim::Differs,
-        _ => Claim::Unclear,
+        (Some(listed), Some(wanted)) if !CONFIGURATIONS.contains(&listed.essence().as_str()) => {
+            if listed.as_str() == wanted { Claim::Fits } else { Claim::Differs }
+        }
+        (_, Some(_)) => Claim::Unclear,
     }
 }
 
@@ -129,6 +139,8 @@ struct Listing {
     wanted: Option<String>,
     /// How many manifests were read for it.
     read: AtomicUsize,
+    /// How many of what it lists were left out with a word.
+    left_out: AtomicUsize,
 }
 
 impl Listing {
@@ -154,6 +166,24 @@ impl Listing {
         self.api.warn(text, self.observer.as_ref());
     }
 
+    /// Says that what is listed is left out, and why, as long as that says something.
+    fn leave_out(&self, listed: &Digest, why: &str) {
+        let subject = &self.subject;
+        match self.left_out.fetch_add(1, Ordering::Relaxed) {
+            0..MAX_TOLD => self.warn(&format!("{listed} is listed as a referrer of {subject}, and {why}")),
+            MAX_TOLD => self.warn(&format!("more of what is listed as referrers of {subject} is left out")),
+            _ => {}
+        }
+    }
+
+    /// Says whether a 401 is about the API and not about the login: it has no challenge, and the same login may read
+    /// manifests of the repository. So answers Harbor up to 2.7: <https://github.com/regclient/regclient/issues/389>.
+    async fn is_for_want_of_api(&self, error: &Error) -> bool {
+        is_unchallenged(error)
+            && (self.api.gives_manifests.load(Ordering::Relaxed)
+                || self.fetch(&Selector::Digest(self.subject.clone())).await.is_ok())
+    }
+
     /// Takes what the registry lists as it lists it, unless that leaves open whether it is wanted.
     async fn sift(self: Arc<Self>, listed: Descriptor) -> Result<Option<Descriptor>> {
         match self.claim(&listed) {
@@ -170,20 +200,21 @@ impl Listing {
             let text = format!("more than {MAX_READ} referrers of {subject} would have to be read");
             return Err(Error::new(ErrorKind::TooLarge, format!("{text} in {}", self.api.repository)));
         }
-        let selector = Selector::Digest(digest.clone());
-        let raw = match self.fetch(&selector).await {
-            Ok(raw) => raw,
+        let document = match self.read(&listed).await {
+            Ok(document) => document,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.warn(&format!("{digest} is listed as a referrer of {subject}, and is not there"));
+                self.leave_out(digest, "is not there");
+                return Ok(None);
+            }
+            Err(error) if is_about_one(error.kind()) => {
+                self.leave_out(digest, &format!("cannot be used: {}", error.chain().join(": ")));
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        let document = Document::verify(raw, &selector)?;
-        document.check(&listed)?;
         let found = document.referrer_of(subject);
         if found.is_none() {
-            self.warn(&format!("{digest} is listed as a referrer of {subject}, and does not refer to it"));
+            self.leave_out(digest, "does not refer to it");
         }
         let is_wanted = |found: &Descriptor| {
             let own = found.artifact_type.as_ref();
@@ -192,10 +223,24 @@ impl Listing {
         Ok(found.filter(is_wanted))
     }
 
+    /// Reads what a list names, which must be what the list says.
+    async fn read(&self, listed: &Descriptor) -> Result<Document> {
+        let selector = Selector::Digest(listed.digest.clone());
+        let document = Document::verify(self.fetch(&selector).await?, &selector)?;
+        document.check(listed)?;
+        Ok(document)
+    }
+
     async fn fetch(&self, selector: &Selector) -> Result<RawManifest> {
         let budget = Budget::new(self.api.registries.policy.clone(), None);
         manifest::fetch(&self.api, selector, Terms { budget: &budget, observer: self.observer.as_ref() }).await
     }
+}
+
+/// Says whether an error is about one manifest of a list: whoever may push could hide all others with one that is wrong.
+fn is_about_one(kind: ErrorKind) -> bool {
+    use ErrorKind::{Denied, Malformed, Mismatch, TooLarge, Unsupported};
+    matches!(kind, Denied | Malformed | Mismatch | TooLarge | Unsupported)
 }
 
 /// Gives what the API lists, page by page.
@@ -220,33 +265,40 @@ fn follow(listing: Listing, first: Vec<Entry>, pages: Pages) -> BoxStream<'stati
 }
 
 /// Gives what the index lists that publishers keep under a tag. Anyone may have put anything into it: each manifest is
-/// read.
+/// read, and what it is of is for itself to say.
 ///
 /// <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema>
 async fn by_tag(listing: Listing) -> Result<Referrers> {
     let selector = Selector::Tag(tag_of(&listing.subject));
-    let raw = match listing.fetch(&selector).await {
-        Ok(raw) => raw,
-        Err(error) if error.kind() == ErrorKind::NotFound && !lacks_repository(&error) => {
-            return Ok(Referrers::new(ListOrigin::Tag, stream::empty().boxed()));
+    let (subject, repository) = (&listing.subject, &listing.api.repository);
+    let what = format!("cannot list the referrers of {subject} by the tag {selector} of {repository}");
+    let index = match listing.fetch(&selector).await {
+        Ok(raw) => index(raw, &selector, subject).map_err(|error| error.making(what))?,
+        Err(error) if error.kind() == ErrorKind::NotFound && !lacks_repository(&error) => None,
+        // Artifactory does: <https://github.com/sigstore/cosign/issues/2973>.
+        Err(error) if error.context().status == Some(403) => {
+            return Err(error.making(format!("{what}; some registries refuse a tag so that is not there")));
         }
         Err(error) => return Err(error),
     };
-    let index = index(raw, &selector).map_err(|error| {
-        let (subject, repository) = (&listing.subject, &listing.api.repository);
-        error.making(format!("cannot list the referrers of {subject} by the tag {selector} of {repository}"))
-    })?;
-    let mut listed = listing.readable(index.manifests);
-    listed.retain(|entry| listing.claim(entry) != Claim::Differs);
+    let Some(index) = index else {
+        return Ok(Referrers::new(ListOrigin::Tag, stream::empty().boxed()));
+    };
+    let listed = listing.readable(index.manifests);
     let listing = Arc::new(listing);
     let checked = stream::iter(listed).map(move |listed| Arc::clone(&listing).check(listed)).buffered(AT_ONCE);
     Ok(Referrers::new(ListOrigin::Tag, checked.try_filter_map(|found| async { Ok(found) }).boxed()))
 }
 
-fn index(raw: RawManifest, selector: &Selector) -> Result<Index> {
+/// Reads what is under the tag. What is a manifest and no index of referrers lists none, by the specification. GitLab
+/// takes the tag for the digest and gives the subject: <https://github.com/oras-project/oras-go/issues/1396>.
+fn index(raw: RawManifest, selector: &Selector, subject: &Digest) -> Result<Option<Index>> {
+    if verify::digest_of(subject.algorithm(), &raw.bytes) == *subject {
+        return Ok(None);
+    }
     match Document::verify(raw, selector)?.parse()? {
-        Manifest::Index(index) => Ok(*index),
-        Manifest::Image(_) => Err(Error::new(ErrorKind::Malformed, "it names no index")),
+        Manifest::Index(index) => Ok(Some(*index)),
+        Manifest::Image(_) => Ok(None),
     }
 }
 
@@ -260,6 +312,8 @@ fn tag_of(subject: &Digest) -> Tag {
 mod tests {
     use super::*;
     use crate::spec::api_error;
+    use crate::spec::digest::Algorithm;
+    use crate::spec::media_type::OCI_MANIFEST;
 
     #[test]
     fn the_tag_is_cut_to_what_a_tag_may_be() {
@@ -276,7 +330,7 @@ mod tests {
             (Some(sbom), None, Claim::Fits),
             (None, None, Claim::Fits),
             (Some(sbom), Some(sbom), Claim::Fits),
-            (Some(config), Some(config), Claim::Fits),
+            (Some(config), Some(config), Claim::Unclear),
             (Some("application/x-signature"), Some(sbom), Claim::Differs),
             (Some("application/x-sbom; v=1"), Some(sbom), Claim::Differs),
             (None, Some(sbom), Claim::Unclear),
@@ -299,6 +353,7 @@ mod tests {
             (Rejected, Some(400), "", true),
             (Rejected, Some(405), "UNSUPPORTED", true),
             (Rejected, Some(406), "", true),
+            (Rejected, Some(501), "", true),
             (Rejected, Some(410), "", false),
             (Denied, Some(403), "", false),
             // Of a token server.
@@ -317,6 +372,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_under_the_tag_and_no_index_of_referrers_lists_none() {
+        let subject = r#"{"schemaVersion":2,"manifests":[{"digest":"x"}]}"#;
+        let digest = |algorithm| verify::digest_of(algorithm, subject.as_bytes());
+        let read = |text: &'static str, algorithm| {
+            let found = index(RawManifest::new(None, text), &Selector::Only, &digest(algorithm));
+            found.map(|index| index.map(|index| index.manifests.len())).map_err(|error| error.kind())
+        };
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            for (text, expected) in [
+                (subject, Ok(None)),
+                (r#"{"schemaVersion":2,"layers":[]}"#, Ok(None)),
+                (r#"{"schemaVersion":2,"manifests":[]}"#, Ok(Some(0))),
+                ("<html>", Err(ErrorKind::Malformed)),
+            ] {
+                assert_eq!(read(text, algorithm), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_index_is_no_answer_of_the_api() {
         let read = |media_type: &str, text: &'static str| {
             let mut headers = HeaderMap::new();
@@ -324,12 +399,16 @@ mod tests {
             parse(&headers, Bytes::from(text)).map(|page| page.is_some()).map_err(|error| error.kind())
         };
         let empty = r#"{"schemaVersion":2,"manifests":[]}"#;
+        let image = r#"{"schemaVersion":2,"layers":[]}"#;
         for (media_type, text, expected) in [
             (OCI_INDEX, empty, Ok(true)),
             ("application/vnd.oci.image.index.v1+json; charset=utf-8", empty, Ok(true)),
             ("application/json", empty, Ok(true)),
             ("text/html", "<html>", Ok(false)),
             ("application/json", r#"{"errors":[]}"#, Ok(false)),
+            (OCI_MANIFEST, image, Ok(false)),
+            ("application/json", image, Ok(false)),
+            (OCI_INDEX, image, Err(ErrorKind::Malformed)),
             (OCI_INDEX, "<html>", Err(ErrorKind::Malformed)),
             (OCI_INDEX, r#"{"manifests":{}}"#, Err(ErrorKind::Malformed)),
         ] {

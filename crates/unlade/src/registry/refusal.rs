@@ -24,9 +24,9 @@ pub(super) fn kind(status: StatusCode) -> ErrorKind {
         401 => ErrorKind::Unauthorized,
         403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
-        408 | 425 | 500..=599 => ErrorKind::Unavailable,
+        408 | 425 | 500 | 502..=599 => ErrorKind::Unavailable,
         429 => ErrorKind::RateLimited,
-        400..=499 => ErrorKind::Rejected,
+        400..=499 | 501 => ErrorKind::Rejected,
         _ => ErrorKind::PeerMisbehaved,
     }
 }
@@ -242,6 +242,7 @@ mod tests {
             (429, ErrorKind::RateLimited),
             (451, ErrorKind::Rejected),
             (500, ErrorKind::Unavailable),
+            (501, ErrorKind::Rejected),
             (503, ErrorKind::Unavailable),
         ] {
             assert_eq!(kind(StatusCode::from_u16(status).unwrap()), expected, "{status}");

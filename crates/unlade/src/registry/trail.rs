@@ -14,6 +14,10 @@ const THIN: usize = 20;
 /// So many pages in a row may hold nothing: registries that filter a page after cutting it give such.
 const MAX_BARREN: u32 = 16;
 
+/// So large may the pages be together, in bytes: what is made of a list is kept until its end where that has to be
+/// known, and 4,000 pages of the greatest size would fill any disk.
+const MAX_BYTES: u64 = 256 << 20;
+
 /// What was seen so far, in a few numbers however many pages there were.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
@@ -21,6 +25,7 @@ pub(super) struct Trail {
     barren: u32,
     thin: u32,
     entries: u64,
+    bytes: u64,
     contents: Cycle,
     places: Cycle,
 }
@@ -37,6 +42,9 @@ pub(super) enum Astray {
     /// There are too many pages.
     #[error("there are more than {MAX_PAGES} pages")]
     Endless,
+    /// The pages are too large together.
+    #[error("the pages have more than {} MiB", MAX_BYTES >> 20)]
+    Large,
     /// A page leads to itself, or to one that was read.
     #[error("the page leads back to one that was read")]
     Loop,
@@ -76,6 +84,16 @@ impl Trail {
     /// Returns how many entries the pages had; those of a page that repeats an earlier one do not count.
     pub(super) fn entries(&self) -> u64 {
         self.entries
+    }
+
+    /// Takes note of a page's size, before anything is made of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Astray::Large`].
+    pub(super) fn weigh(&mut self, bytes: usize) -> Result<(), Astray> {
+        self.bytes += bytes as u64;
+        if self.bytes > MAX_BYTES { Err(Astray::Large) } else { Ok(()) }
     }
 
     /// Takes note of a page, and of where the next one is.
@@ -183,6 +201,13 @@ mod tests {
         assert_eq!(follow(numbered(MAX_PAGES + 1, THIN)), (MAX_PAGES, Some(Astray::Endless)));
         assert_eq!(follow(numbered(MAX_THIN + 1, THIN - 1)), (MAX_THIN + 1, None));
         assert_eq!(follow(numbered(MAX_THIN + 2, THIN - 1)), (MAX_THIN + 1, Some(Astray::Thin)));
+    }
+
+    #[test]
+    fn pages_that_are_too_large_together_are_seen() {
+        let mut trail = Trail::begin("first");
+        assert_eq!((0..100).take_while(|_| trail.weigh(4 << 20).is_ok()).count(), 64);
+        assert_eq!(trail.weigh(0), Err(Astray::Large));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One request on its way: where it is, what it shows, how often it was tried.
 
 use http::HeaderValue;
-use url::Url;
 
 use super::journey::{Journey, Objection};
 use crate::auth::challenge::Challenge;
@@ -45,9 +44,9 @@ impl Pass {
 }
 
 impl Travel {
-    /// Begins at the registry, after the efforts that were made before.
-    pub(super) fn begin(home: Url, effort: Effort) -> Self {
-        Self { journey: Journey::begin(home), abroad: None, shown: None, effort }
+    /// Sets out, after the efforts that were made before.
+    pub(super) fn begin(journey: Journey, effort: Effort) -> Self {
+        Self { journey, abroad: None, shown: None, effort }
     }
 
     /// Returns host and port of the place where the request is.

@@ -47,7 +47,8 @@ pub fn judge(outcome: Outcome, retry: Option<u32>, policy: &Policy, dice: f64) -
 }
 
 fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500..=599)
+    // 501: what a server does not know how to do, it will not know later.
+    matches!(status, 408 | 425 | 429 | 500 | 502..=599)
 }
 
 /// Reads a `Retry-After` value: seconds or an HTTP date (RFC 9110, section 10.2.3).
@@ -118,7 +119,8 @@ mod tests {
             (Outcome::Status(429, Some(SECOND * 181)), Some(1), Verdict::TooLong(SECOND * 181)),
             (Outcome::Status(429, Some(SECOND * 181)), None, Verdict::TooLong(SECOND * 181)),
             (Outcome::Status(500, None), Some(1), half),
-            (Outcome::Status(501, None), Some(1), half),
+            (Outcome::Status(501, None), Some(1), Verdict::GiveUp),
+            (Outcome::Status(502, None), Some(1), half),
             (Outcome::Status(503, Some(Duration::ZERO)), Some(1), half),
             (Outcome::Status(599, None), Some(1), half),
         ] {

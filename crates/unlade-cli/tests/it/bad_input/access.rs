@@ -62,7 +62,8 @@ fn no_challenge() -> Row {
         "Unauthorized",
         "error: cannot read the manifest v1 of HOST/acme/disk: \
              HOST answered 401 unauthorized; UNAUTHORIZED: authentication required\n  \
-             caused by: a login is wanted, and no challenge says in what form\n\
+             caused by: it cannot be answered\n  \
+             caused by: no challenge says in what form a login is wanted\n\
              hint: nothing on this side helps: the registry must ask for a login as Basic or as Bearer\n",
     )
 }

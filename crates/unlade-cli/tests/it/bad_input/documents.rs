@@ -234,7 +234,10 @@ fn many_swollen_manifests_take_no_more_memory_than_one() {
     for words in ["inspect $REF", "inspect $REF --json"] {
         let outcome = run(&registry, words);
         outcome.assert_code(0);
-        assert_eq!(outcome.stderr, "39 manifests were not read: they are too deep in the tree, or too many\n");
+        assert_eq!(
+            outcome.stderr,
+            "39 manifests were not read: they are too large, too deep in the tree, or too many\n"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists that come in pages: F59 to F62, F78 to F90.
+//! Lists that come in pages: F59 to F62, F78 to F92.
 
 use std::time::Duration;
 
@@ -45,6 +45,34 @@ cases! {
         })
         .succeeds(&["tags", "token +Basic", "tags +Bearer", "tags +Bearer"])
         .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!(["v1", "v2", "v2"])));
+    a_page_under_the_name_that_a_proxy_knows_is_asked_for_under_ours => listing()
+        .lie(tags(), Fault::TagsElsewhere { to: "/repository/proxy/v2/disk/tags/list?last=v1".to_owned() })
+        .succeeds(&["tags", "tags"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!(["v1", "v2", "v2"])));
+    a_page_where_a_redirect_led_is_asked_for_there => listing()
+        .login(Login::Basic)
+        .lie_about(tags().skip(1), |places| Fault::Redirect { status: 307, to: format!("{}{THERE}?rid=1", places.elsewhere) })
+        .lie_elsewhere(tags(), |_| Fault::TagsElsewhere { to: format!("{THERE}?last=v2") })
+        .lie_elsewhere(tags(), |_| Fault::ServerError { status: 503, retry_after: RetryAfter::Seconds(0) })
+        .lie_elsewhere(tags(), |_| Fault::TagsOdd { tags: "[\"v3\"]" })
+        .elsewhere(&["tags", "tags", "tags"])
+        .succeeds(&["tags", "tags +Basic"])
+        .also(|world, outcome| {
+            assert_eq!(document(outcome)["tags"], json!(["v0", "v3"]));
+            let asked = world.elsewhere().recorder().requests();
+            assert_eq!(asked[1].query, [("last".to_owned(), "v2".to_owned())]);
+        });
+    a_page_that_is_refused_where_a_redirect_led_is_asked_for_at_home => listing()
+        .lie_about(tags(), |places| Fault::Redirect { status: 307, to: format!("{}{THERE}?rid=1", places.elsewhere) })
+        .lie_elsewhere(tags(), |_| Fault::TagsElsewhere { to: format!("{THERE}?last=v1") })
+        .lie_elsewhere(tags(), |_| Fault::SignedUrlExpired)
+        .elsewhere(&["tags", "tags"])
+        .succeeds(&["tags", "tags"])
+        .also(|_, outcome| assert_eq!(document(outcome)["tags"], json!(["v0", "v2"])));
+    a_list_of_heavy_pages_is_ended => listing()
+        .lie(tags().always(), Fault::TagsHeavy)
+        .fails("TooLarge", 1, &["tags"; 68])
+        .says(&["after 67 tags, the pages have more than 256 MiB"]);
     a_list_without_end_is_ended => listing()
         .lie(tags().always(), Fault::TagsEndless)
         .fails("PeerMisbehaved", 1, &vec!["tags"; MOST_PAGES])
@@ -157,11 +185,68 @@ cases! {
         .lie(manifest().skip(1), Fault::PageInstead)
         .fails("Malformed", 1, &["manifest", "referrers", "manifest"])
         .says(&["by the tag sha256-", "it came as text/html"]);
-    another_referrer_than_the_tag_lists_is_a_mismatch => asking()
-        .arguments(&["--artifact-type", "application/x-sbom"])
+    a_method_that_is_not_known_means_no_api => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 501 })
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_refusal_without_a_challenge_means_no_api_where_the_subject_can_be_read => asking()
+        .lie(referrers(), Fault::UnauthorizedWithoutChallenge)
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_refusal_without_a_challenge_means_so_with_a_login_too => asking()
+        .login(Login::Basic)
+        .lie(referrers(), Fault::UnauthorizedWithoutChallenge)
+        .succeeds(&[
+            "manifest",
+            "manifest +Basic",
+            "referrers +Basic",
+            "manifest +Basic",
+            "manifest@ +Basic",
+            "manifest@ +Basic",
+            "manifest@ +Basic",
+        ])
+        .also(|_, outcome| assert_by_tag(outcome));
+    a_refusal_with_a_challenge_is_one => asking()
+        .lie(referrers(), Fault::UnknownScheme)
+        .fails("Unauthorized", 4, &["manifest", "referrers"]);
+    a_tag_that_is_refused_may_not_be_there => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(1), Fault::ReferrersAbsent { status: 403 })
+        .fails("Denied", 4, &["manifest", "referrers", "manifest"])
+        .says(&["by the tag sha256-", "some registries refuse a tag so that is not there"]);
+    one_that_is_something_else_does_not_hide_the_others => asking()
         .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
         .lie(manifest().skip(2), Fault::WrongManifest)
-        .fails("Mismatch", 5, &["manifest", "referrers", "manifest", "manifest@"]);
+        .succeeds(&BY_TAG)
+        .says(&["is listed as a referrer of sha256:", "and cannot be used"])
+        .also(|_, outcome| assert_others(outcome));
+    one_that_is_refused_does_not_hide_the_others => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(2), Fault::ReferrersAbsent { status: 403 })
+        .succeeds(&BY_TAG)
+        .says(&["is listed as a referrer of sha256:", "and cannot be used"])
+        .also(|_, outcome| assert_others(outcome));
+    one_that_is_too_large_does_not_hide_the_others => asking()
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(2), Fault::HugeManifest { bytes: 5 << 20 })
+        .succeeds(&BY_TAG)
+        .says(&["is listed as a referrer of sha256:", "and cannot be used"])
+        .also(|_, outcome| assert_others(outcome));
+    one_that_cannot_be_reached_ends_the_list => asking()
+        .arguments(&["--retries", "0"])
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(4), Fault::ServerError { status: 503, retry_after: RetryAfter::Seconds(0) })
+        .fails("Unavailable", 6, &BY_TAG);
+    the_index_under_the_tag_does_not_say_of_what_type_a_referrer_is => asking()
+        .arguments(&["--artifact-type", "application/x-sbom"])
+        .lie(referrers(), Fault::ReferrersAbsent { status: 404 })
+        .lie(manifest().skip(1), Fault::ReferrersRetyped { to: "application/x-other" })
+        .succeeds(&BY_TAG)
+        .also(|_, outcome| {
+            let found = document(outcome);
+            assert_eq!(found["referrers"].as_array().map(Vec::len), Some(1), "{found}");
+            assert_eq!(found["referrers"][0]["artifact_type"], "application/x-sbom", "{found}");
+        });
     referrers_that_link_to_themselves_end_the_list => asking()
         .lie(referrers(), Fault::TagsLoop)
         .fails("PeerMisbehaved", 1, &["manifest", "referrers"])
@@ -209,6 +294,9 @@ cases! {
 /// The requests where the API is missing: the tag, and the three manifests that it lists.
 const BY_TAG: [&str; 6] = ["manifest", "referrers", "manifest", "manifest@", "manifest@", "manifest@"];
 
+/// Where another origin has the list of tags.
+const THERE: &str = "/v2/project/os/disk/tags/list";
+
 fn listing() -> Case {
     Case::new().asks(Question::Tags)
 }
@@ -221,6 +309,14 @@ fn asking() -> Case {
 fn foreign() -> Fault {
     let foreign = super::world::foreign();
     Fault::ReferrersForeign { digest: foreign.digest(), size: foreign.bytes.len() }
+}
+
+/// They are asked for at once: the lie is about one of the three, and that may be the foreign one.
+#[track_caller]
+fn assert_others(outcome: &Outcome) {
+    let found = document(outcome);
+    let count = found["referrers"].as_array().map(Vec::len);
+    assert!(matches!(count, Some(1 | 2)), "{found}");
 }
 
 #[track_caller]

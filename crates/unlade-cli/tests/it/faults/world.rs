@@ -166,6 +166,7 @@ impl World {
         origin.offer_blobs(REPOSITORY, &leaf);
         origin.offer("/token", r#"{"token":"token-of-elsewhere"}"#);
         origin.offer("/manifest", leaf.bytes.clone());
+        origin.offer("/v2/project/os/disk/tags/list", r#"{"name":"project/os/disk","tags":["v0"]}"#);
         let other = match setup.elsewhere {
             Elsewhere::StoreWithTokens => Other::Store(origin),
             _ => Other::Canary(CanaryOrigin::new(origin, &SECRETS[..2])),

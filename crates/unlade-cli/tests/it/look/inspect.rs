@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use unlade_testkit::content::{bytes, digest};
 use unlade_testkit::document::{Document, EMPTY_JSON, Image, Index, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
-use unlade_testkit::{LyingRegistry, layout};
+use unlade_testkit::{Fault, LyingRegistry, Matcher, Which, layout};
 
 use super::{container, disk, everything, short, shown};
 use crate::common::{document, folder, registry_of, settled, unlade};
@@ -303,7 +303,7 @@ fn of_many_manifests_some_are_not_read_and_it_is_said_how_many() {
     let registry = registry_of(&many.build());
     let outcome = unlade().args(["inspect", &registry.reference("acme/disk:v1")]).run();
     outcome.assert_code(0);
-    assert_eq!(outcome.stderr, "2 manifests were not read: they are too deep in the tree, or too many\n");
+    assert_eq!(outcome.stderr, "2 manifests were not read: they are too large, too deep in the tree, or too many\n");
     assert_eq!(outcome.stdout_text().matches("\nmanifest (not read)  ").count(), 2);
     assert_eq!(registry.requests().len(), 129);
     let described = described(&registry);
@@ -312,12 +312,37 @@ fn of_many_manifests_some_are_not_read_and_it_is_said_how_many() {
 }
 
 #[test]
+fn one_that_is_too_large_leaves_the_others_to_be_read() {
+    let crowd = (0..30_000).fold(Index::new(), |index, _| {
+        index.entry(Image::untitled("x")).override_entry("digest", json!("blake3:00")).override_entry("size", json!(1))
+    });
+    let mut crowd = crowd.build();
+    crowd.children.clear();
+    let index = Index::new()
+        .entry(disk("promised.zst", 1, 10))
+        .override_entry("size", json!(5 << 20))
+        .entry(disk("padded.zst", 2, 10))
+        .entry(crowd)
+        .entry(disk("last.zst", 3, 10));
+    let registry = registry_of(&index.build());
+    // Of a size that is promised, and then not kept to.
+    let padded = Matcher::new(Which::Manifest).skip(1);
+    registry.script(padded, Fault::HugeManifest { bytes: 5 << 20 });
+    let outcome = unlade().args(["inspect", &registry.reference("acme/disk:v1")]).run();
+    outcome.assert_code(0);
+    assert_eq!(outcome.stderr, "3 manifests were not read: they are too large, too deep in the tree, or too many\n");
+    let text = outcome.stdout_text();
+    assert_eq!(text.matches(" (not read)  ").count(), 3, "{text}");
+    assert_eq!(registry.requests().len(), 4, "what is promised to be too large is not asked for");
+}
+
+#[test]
 fn of_a_deep_tree_the_upper_part_is_read() {
     let deep = (0..10).fold(Image::untitled("x"), |inner, _| Index::new().entry(inner).build());
     let registry = registry_of(&deep);
     let outcome = unlade().args(["inspect", &registry.reference("acme/disk:v1")]).run();
     outcome.assert_code(0);
-    assert_eq!(outcome.stderr, "1 manifest was not read: it is too deep in the tree, or there are too many\n");
+    assert_eq!(outcome.stderr, "1 manifest was not read: it is too large, too deep in the tree, or one of too many\n");
     assert_eq!(registry.requests().len(), 9);
 }
 

@@ -38,7 +38,7 @@ fn the_first_lines_are_for_programs() {
     let registry = registry_of(&image);
     let outcome = pick(&registry, &[]).run();
     let expected = format!(
-        "{}@{}\n{}  disk.zst  293.0 KiB  application/zstd\nartifact type  application/vnd.example.disk\n",
+        "{}@{}\n{}  293.0 KiB  application/zstd  disk.zst\nartifact type  application/vnd.example.disk\n",
         registry.reference("acme/disk"),
         image.digest(),
         unlade_testkit::content::digest(image.payload())
@@ -46,7 +46,7 @@ fn the_first_lines_are_for_programs() {
     assert_eq!(outcome.assert_code(0).stdout_text(), expected);
     assert_eq!((outcome.stderr.as_str(), registry.requests().len()), ("", 1));
     let bare = registry_of(&Image::new().layer("", "x").build());
-    assert_eq!(text(&bare, &[]), "HOST/acme/disk@DIGEST\nDIGEST  -  1 B  -\n");
+    assert_eq!(text(&bare, &[]), "HOST/acme/disk@DIGEST\nDIGEST  1 B  -  -\n");
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn every_layer_that_would_be_pulled_has_a_line() {
     let registry = registry_of(&several.build());
     let expected = "\
 HOST/acme/disk@DIGEST
-DIGEST  vmlinuz  6 B  application/x-kernel
-DIGEST  initrd.img  6 B  application/x-initrd
+DIGEST  6 B  application/x-kernel  vmlinuz
+DIGEST  6 B  application/x-initrd  initrd.img
 left out  1 layer without a title
 ";
     assert_eq!(text(&registry, &[]), expected);
@@ -88,7 +88,7 @@ fn the_choice_is_explained_step_by_step() {
     let registry = registry_of(&nested());
     let expected = "\
 HOST/acme/disk@DIGEST
-DIGEST  machine.aarch64.raw.zst  195.3 KiB  application/zstd
+DIGEST  195.3 KiB  application/zstd  machine.aarch64.raw.zst
 platform       linux/aarch64
 disk type      raw
 artifact type  application/vnd.example.disk
@@ -155,7 +155,26 @@ architecture is ppc64le, not arm64; cannot be used: its digest cannot be used
     silent.assert_code(8);
     assert_eq!(silent.stdout_text(), "");
     let error = fair_error(&pick(&registry, &["--arch=arm64", "--explain", "--json"]).run());
-    assert_eq!((&error["kind"], error["candidates"].as_array().unwrap().len()), (&json!("Ambiguous"), 2));
+    assert_eq!((&error["kind"], &error["exit_code"]), (&json!("Ambiguous"), &json!(8)));
+    let candidates = error["candidates"].as_array().unwrap();
+    assert_eq!(candidates.iter().filter(|one| one["accepted"] == true).count(), 2, "{error}");
+    assert_eq!(candidates.len(), 7, "{error}");
+    let first = json!([&candidates[0]["manifest"]["platform"], &candidates[0]["reasons"]]);
+    assert_eq!(first, json!(["linux/x86_64", ["architecture is x86_64, not arm64"]]));
+    let error = fair_error(&pick(&registry, &["--arch=mips", "--json"]).run());
+    assert_eq!(
+        (&error["kind"], error["candidates"].as_array().map(Vec::len)),
+        (&json!("NoCandidate"), Some(8)),
+        "those of the inner index too"
+    );
+}
+
+#[test]
+fn a_title_cannot_pass_for_another_column() {
+    let registry = registry_of(&disk("good.img  9 B  evil/type", 1, 10));
+    let layers = text(&registry, &[]);
+    let layer: Vec<&str> = layers.lines().nth(1).unwrap().splitn(4, "  ").collect();
+    assert_eq!(layer, ["DIGEST", "10 B", "application/zstd", "good.img  9 B  evil/type"]);
 }
 
 #[test]

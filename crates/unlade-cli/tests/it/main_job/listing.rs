@@ -280,6 +280,59 @@ fn without_the_api_and_without_the_tag_nothing_refers_to_it() {
 }
 
 #[test]
+fn a_registry_that_takes_the_tag_for_the_digest_has_no_referrers() {
+    let (registry, index, _) = scene();
+    let single = disk();
+    registry.publish("acme/disk", "single", &single);
+    for (tag, subject) in [("v1", &index), ("single", &single)] {
+        // As GitLab does: the tag that is made of a digest names the manifest of that digest.
+        registry.publish("acme/disk", &subject.digest().replace(':', "-"), subject);
+        registry.script(Matcher::new(Which::Referrers), Fault::ReferrersAbsent { status: 404 });
+        registry.recorder().forget();
+        let outcome = referrers(&registry.reference(&format!("acme/disk:{tag}"))).arg("--json").run();
+        let expected = json!({ "subject": subject.digest(), "source": "tag", "referrers": [] });
+        assert_eq!((document(&outcome), outcome.stderr.as_str()), (expected, ""), "{tag}");
+        assert_eq!(registry.requests().len(), 3, "none of what it names is read");
+    }
+    // What anybody else has put there, and is no index, lists nothing either.
+    registry.publish("acme/disk", &single.digest().replace(':', "-"), &Image::untitled("else"));
+    registry.script(Matcher::new(Which::Referrers), Fault::ReferrersAbsent { status: 404 });
+    assert_eq!(lines(&referrers(&registry.reference("acme/disk:single")).run()), [""; 0]);
+}
+
+#[test]
+fn a_refusal_without_a_challenge_means_no_api_only_where_manifests_can_be_read() {
+    let (registry, index, _) = scene();
+    let run = || referrers(&registry.reference(&format!("acme/disk@{}", index.digest()))).arg("--json");
+    registry.script(Matcher::new(Which::Referrers).times(2), Fault::UnauthorizedWithoutChallenge);
+    assert_eq!(document(&run().run())["source"], "tag");
+    // The list, the subject, the tag.
+    assert_eq!(registry.requests().len(), 3);
+    registry.script(Matcher::new(Which::Manifest), Fault::UnauthorizedWithoutChallenge);
+    let outcome = run().run();
+    outcome.assert_code(4);
+    assert_eq!(fair_error(&outcome)["causes"][1], "no challenge says in what form a login is wanted");
+}
+
+#[test]
+fn what_the_list_says_of_the_latest_is_held_against_it() {
+    let disk = disk();
+    let registry = registry_of(&disk);
+    let sbom = referrer(&disk, "application/x-sbom", "2024-05-02T00:00:00Z");
+    registry.put("acme/disk", &sbom);
+    let lie = Fault::ReferrersForeign { digest: sbom.digest(), size: sbom.bytes.len() };
+    registry.script(Matcher::new(Which::Referrers), lie);
+    let run = referrers(&registry.reference("acme/disk:v1"));
+    refused(
+        run.args(["--latest", "--artifact-type", "application/x-invented"]),
+        1,
+        "PeerMisbehaved",
+        "error: HOST/acme/disk lists DIGEST as a referrer of DIGEST, of the type application/x-invented, \
+         and it is of the type application/x-sbom\n",
+    );
+}
+
+#[test]
 fn a_tag_that_is_not_there_has_no_referrers() {
     let (registry, ..) = scene();
     let outcome = referrers(&registry.reference("acme/disk:v2")).arg("--json").run();

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 use unlade_testkit::content::bytes;
-use unlade_testkit::document::Image;
+use unlade_testkit::document::{Image, Index};
 use unlade_testkit::process::{Run, Running, Stdout, screen};
 use unlade_testkit::{Fault, LyingRegistry, Matcher, RetryAfter, Which, layout};
 
@@ -148,4 +148,33 @@ fn a_table_fits_the_terminal() {
     }
     let text = start(run(), Stdout::Pipe).finish().assert_code(0).stdout_text();
     assert!(text.starts_with(&format!("{}  application/spdx+json  ", sbom.digest())), "{text}");
+}
+
+#[test]
+fn a_table_whose_rows_come_late_has_one_head() {
+    let registry = registry();
+    let disk = Image::titled("disk.img", bytes(1, SIZE));
+    let kinds = ["a/b", "application/spdx+json", "application/vnd.example.signature"];
+    let index = kinds.into_iter().fold(Index::new(), |index, kind| {
+        let referrer = Image::new().subject(&disk).artifact_type(kind).build();
+        registry.put("a/disk", &referrer);
+        index.entry(referrer)
+    });
+    registry.publish("a/disk", &disk.digest().replace(':', "-"), &index.build());
+    registry.script(Matcher::new(Which::Referrers), Fault::ReferrersAbsent { status: 404 });
+    // Each of them is there at another time.
+    for pause in [1, 2, 3] {
+        let pause = std::time::Duration::from_millis(pause);
+        registry.script(Matcher::new(Which::Manifest).skip(2), Fault::TrickleBody { pause });
+    }
+    let run = unlade().args(["referrers", &registry.reference("a/disk:v1")]);
+    let outcome = run.env("TERM", "xterm").start_on_terminal(120, Stdout::Terminal).finish();
+    outcome.assert_code(0);
+    let lines: Vec<&str> = outcome.stderr.lines().map(str::trim_end).collect();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("DIGEST")).count(), 1, "{lines:?}");
+    let place = lines[0].find("ARTIFACT TYPE").unwrap();
+    let columns: Vec<_> = lines[1..].iter().map(|line| line.chars().skip(place).collect::<String>()).collect();
+    for kind in kinds {
+        assert!(columns.iter().any(|column| column.starts_with(kind)), "{lines:?}");
+    }
 }
