@@ -89,13 +89,50 @@ impl Tar {
         block[136..148].copy_from_slice(format!("{:011o}\0", self.modified).as_bytes());
         block[157..157 + self.link.len()].copy_from_slice(self.link.as_bytes());
         block[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
-        block[148..156].fill(b' ');
         block[156] = letter;
         block[257..265].copy_from_slice(b"ustar\x0000");
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&block);
+        self.seal(start);
+        self
+    }
+
+    /// Adds the header of a regular file that gives its size in these bytes.
+    #[must_use]
+    pub fn sized(mut self, name: &str, size: &[u8; 12]) -> Self {
+        let start = self.bytes.len();
+        self = self.header(name, b'0', 0);
+        self.bytes[start + 124..start + 136].copy_from_slice(size);
+        self.seal(start);
+        self
+    }
+
+    /// Adds a sparse file in GNU's old form, with so many blocks of its map behind the header; each says whether there
+    /// is another.
+    #[must_use]
+    pub fn fragmented(mut self, name: &str, goes_on: &[u8], pieces: &[u8]) -> Self {
+        let start = self.bytes.len();
+        self = self.header(name, b'S', pieces.len() as u64);
+        self.bytes[start + 257..start + 265].copy_from_slice(b"ustar  \0");
+        self.bytes[start + 482] = goes_on[0];
+        self.seal(start);
+        for goes_on in &goes_on[1..] {
+            // What would be numbers is no header.
+            let mut block = [b'x'; 512];
+            block[504] = *goes_on;
+            self.bytes.extend_from_slice(&block);
+        }
+        self.bytes.extend_from_slice(pieces);
+        self.bytes.resize(self.bytes.len().next_multiple_of(512), 0);
+        self
+    }
+
+    /// Writes the sum of a header anew.
+    fn seal(&mut self, start: usize) {
+        let block = &mut self.bytes[start..start + 512];
+        block[148..156].fill(b' ');
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        self.bytes.extend_from_slice(&block);
-        self
     }
 
     /// Adds bytes as they are.

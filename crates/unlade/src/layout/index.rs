@@ -1,5 +1,7 @@
 //! What a layout says of itself: `oci-layout` and `index.json`.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -81,7 +83,10 @@ pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
             one_of(named(index).filter(|entry| entry.descriptor().is_some_and(|found| found.digest == *digest)))
         }
         Selector::Only => match one_of(named(index)) {
-            Choice::Several(_) => tagged(index, LATEST),
+            Choice::Several(_) => match (tagged(index, LATEST), one_of(titled(index))) {
+                (Choice::None, Choice::One(entry)) => Choice::One(entry),
+                (decided, _) => decided,
+            },
             decided => decided,
         },
         Selector::Tag(tag) => tagged(index, tag.as_str()),
@@ -90,6 +95,42 @@ pub(super) fn choose<'a>(index: &'a Index, selector: &Selector) -> Choice<'a> {
 
 fn named(index: &Index) -> impl Iterator<Item = &Entry> {
     index.manifests.iter().filter(|entry| entry.digest().is_some())
+}
+
+/// Gives the entries that have a tag, or any other name.
+fn titled(index: &Index) -> impl Iterator<Item = &Entry> {
+    named(index).filter(|entry| entry.annotation(REF_NAME).is_some())
+}
+
+/// Chooses where no entry has a name: the one that refers to nothing, or, where all refer to something, the one whose
+/// subject is elsewhere. Others come along with what is meant, and refer to it or to a part of it. `subject_of` reads
+/// what a manifest refers to.
+pub(super) fn leader(index: &Index, subject_of: impl Fn(&Descriptor) -> Result<Option<Digest>>) -> Result<Choice<'_>> {
+    if titled(index).next().is_some() {
+        return Ok(Choice::None);
+    }
+    let all: HashSet<&Digest> = index.manifests.iter().filter_map(|entry| Some(&entry.descriptor()?.digest)).collect();
+    let (mut free, mut bound): (Vec<&Entry>, Vec<&Entry>) = (Vec::new(), Vec::new());
+    for entry in named(index) {
+        let subject = entry.descriptor().map_or(Ok(None), &subject_of)?;
+        let found = match subject {
+            None => &mut free,
+            Some(subject) if !all.contains(&subject) => &mut bound,
+            Some(_) => continue,
+        };
+        if !found.iter().any(|known| known.is_same_content(entry)) {
+            found.push(entry);
+        }
+        // Two are as good as any number.
+        bound.truncate(2);
+        if free.len() == 2 {
+            break;
+        }
+    }
+    Ok(match (free.as_slice(), bound.as_slice()) {
+        ([entry], _) | ([], [entry]) => Choice::One(entry),
+        _ => Choice::None,
+    })
 }
 
 fn tagged<'a>(index: &'a Index, tag: &str) -> Choice<'a> {
@@ -141,7 +182,7 @@ pub(super) fn ambiguous(files: &Files, selector: &Selector, entries: &[&Entry]) 
 
 /// Lists the tags in their order in the index, each once.
 pub(super) fn tags(index: &Index) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let names = index.manifests.iter().filter_map(last_part);
     // `registry:5000/disk` has no tag: what follows its colon cannot be one.
     names.filter(|name| name.parse::<Tag>().is_ok() && seen.insert(*name)).map(str::to_owned).collect()

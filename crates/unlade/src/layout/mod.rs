@@ -232,7 +232,16 @@ impl Layout {
     }
 
     fn choose<'a>(&self, index: &'a Index, selector: &Selector) -> Result<&'a Descriptor> {
-        match index::choose(index, selector) {
+        let choice = match (index::choose(index, selector), selector) {
+            (Choice::None, Selector::Only) => index::leader(index, |entry| {
+                let document = walk::document(self, &entry.digest)?;
+                // What is no manifest refers to nothing.
+                let manifest = document.and_then(|document| document.parse().ok());
+                Ok(manifest.and_then(|manifest| manifest.subject().map(|subject| subject.digest.clone())))
+            })?,
+            (choice, _) => choice,
+        };
+        match choice {
             Choice::None => Err(Error::new(ErrorKind::NotFound, format!("{self} has no manifest {selector}"))),
             Choice::One(entry) => Ok(entry.readable().map_err(|unreadable| {
                 Error::from(unreadable).making(format!("{self} has no usable manifest {selector}"))

@@ -159,6 +159,9 @@ fn without_tag_or_digest_the_only_manifest_is_meant_else_latest() {
     builder.name(&one, OCI_MANIFEST, Some("v1.0"));
     assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), one);
     builder.name(&two, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), one, "it alone has names");
+    let three = builder.image("three");
+    builder.name(&three, OCI_MANIFEST, Some("v2"));
     assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap_err().kind(), ErrorKind::NotFound);
     builder.name(&two, OCI_MANIFEST, Some("latest"));
     assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), two);

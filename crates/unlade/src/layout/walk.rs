@@ -81,7 +81,7 @@ fn is_wanted(referrer: &Descriptor, artifact_type: Option<&str>) -> bool {
 
 /// Reads a manifest. One that is not stored is `None`, since a layout may hold a part of an index only; so is
 /// what is too large to be one, since a layout's index may name anything.
-fn document(layout: &Layout, digest: &Digest) -> Result<Option<Document>> {
+pub(super) fn document(layout: &Layout, digest: &Digest) -> Result<Option<Document>> {
     match layout.document(digest, None) {
         Ok(raw) => Document::verify(raw, &Selector::Digest(digest.clone())).map(Some),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),

@@ -24,7 +24,9 @@ pub const EMPTY: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.i
 /// A [`ManifestError`] for what is no index, or none that can be read in one way alone.
 pub fn add(text: &[u8], entries: &[Descriptor]) -> Result<Option<Vec<u8>>, ManifestError> {
     let mut index = IndexText::read(text)?;
-    for entry in entries {
+    // Names first: what one of them takes over may be the only entry of content that is to be named without one.
+    let (titled, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.annotation(REF_NAME).is_some());
+    for entry in titled.into_iter().chain(others) {
         index.add(entry)?;
     }
     Ok(index.is_changed().then(|| index.write()))
@@ -292,7 +294,7 @@ mod tests {
             for (place, entry) in new.iter().enumerate() {
                 let named = |other: &&Descriptor| other.annotation(REF_NAME) == entry.annotation(REF_NAME);
                 if entry.annotation(REF_NAME).is_none() {
-                    // It may have been there under a name that a later one took over.
+                    prop_assert!(found.iter().any(|found| found.digest == entry.digest), "it is not named at all");
                     continue;
                 }
                 let last = new[place..].iter().rfind(named).unwrap();

@@ -6,6 +6,10 @@
 /// The size of a header, and what the content of each member is padded to, in bytes.
 pub(crate) const BLOCK: usize = 512;
 
+/// Where the header of a sparse file in GNU's old form says that its map goes on in a block of its own, and where that
+/// block says it of the next.
+const MAP_GOES_ON: [usize; 2] = [482, 504];
+
 /// One header as it stands, before what extension headers say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -94,7 +98,7 @@ impl Kind {
     }
 
     /// Says whether no content follows, whatever the size says: links, devices, folders, FIFOs.
-    fn is_bare(self) -> bool {
+    pub(crate) fn is_bare(self) -> bool {
         matches!(self, Self::Folder | Self::Other(b'1'..=b'6'))
     }
 }
@@ -124,6 +128,16 @@ impl Header {
     }
 }
 
+/// Says whether the map of a sparse file in GNU's old form goes on in the block behind its header.
+pub(crate) fn map_goes_on(header: &[u8; BLOCK]) -> bool {
+    header[156] == b'S' && header[MAP_GOES_ON[0]] != 0
+}
+
+/// Says whether such a map goes on behind a block of it.
+pub(crate) fn map_goes_further(block: &[u8; BLOCK]) -> bool {
+    block[MAP_GOES_ON[1]] != 0
+}
+
 impl Records {
     /// Reads records of the form `LENGTH KEY=VALUE\n`; of a key that stands there twice, the last one counts.
     pub(crate) fn parse(mut text: &[u8]) -> Result<Self, Fault> {
@@ -133,6 +147,10 @@ impl Records {
             let (record, rest) = split_record(text).ok_or(Fault::Records)?;
             let equals = record.iter().position(|byte| *byte == b'=').ok_or(Fault::Records)?;
             let (key, value) = (&record[..equals], &record[equals + 1..]);
+            if matches!(key, b"path" | b"linkpath" | b"GNU.sparse.name") && value.contains(&0) {
+                // Some readers cut it there, others keep it.
+                return Err(Fault::Records);
+            }
             match key {
                 // An empty value takes back what a record before said.
                 b"path" => found.path = Some(value.to_vec()).filter(|path| !path.is_empty()),
@@ -207,7 +225,11 @@ fn number(field: &[u8]) -> Result<u64, Fault> {
         return Ok(value);
     }
     let digits_of = text(field).trim_ascii();
-    if digits_of.is_empty() { Ok(0) } else { digits(digits_of, 8).ok_or(Fault::Number) }
+    if !digits_of.is_empty() {
+        return digits(digits_of, 8).ok_or(Fault::Number);
+    }
+    // Some readers pass over what stands before the digits, others take it for their end.
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(0) } else { Err(Fault::Number) }
 }
 
 fn digits(text: &[u8], radix: u32) -> Option<u64> {
@@ -284,7 +306,14 @@ mod tests {
         flipped[3] ^= 1;
         assert_eq!(Header::parse(&flipped), Err(Fault::Checksum));
         assert_eq!(Header::parse(&[b'a'; BLOCK]), Err(Fault::Number));
-        for size in [b"0000000001x\0", b"-0000000001\0", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+        for size in [
+            b"0000000001x\0",
+            b"-0000000001\0",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x0000000000012",
+            b" \x00 000000012",
+            b"\0\0\0\0\0\0\0\0\0\0\x001",
+        ] {
             assert_eq!(Header::parse(&block(|block| block[124..136].copy_from_slice(size))), Err(Fault::Number));
         }
         for letter in *b"123456" {
@@ -341,6 +370,9 @@ mod tests {
             b"-9 path=a\n",
             b"7 patha\n",
             b" ",
+            b"12 path=a\0b\n",
+            b"16 linkpath=a\0b\n",
+            b"23 GNU.sparse.name=a\0b\n",
         ] {
             assert_eq!(read(bad), Err(Fault::Records), "{}", bad.escape_ascii());
         }

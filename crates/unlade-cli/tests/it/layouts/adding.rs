@@ -219,6 +219,16 @@ fn referrers_come_along_on_request_with_theirs() {
     for referrer in [&sbom, &of_index, &signature] {
         assert_holds(layout.path(), referrer);
     }
+    // Without a tag, what they refer to is meant.
+    for entry in [":v1", &format!("@{}", index.digest())] {
+        let other = folder();
+        add(&registry.reference(&format!("acme/disk{entry}")), other.path(), "")
+            .arg("--referrers")
+            .run()
+            .assert_code(0);
+        let found = unlade().args(["digest", &format!("ocidir://{}", other.path().display())]).run();
+        assert_eq!(found.assert_code(0).stdout_text(), format!("{}\n", index.digest()));
+    }
     // Whoever reads the layout finds them.
     let subject = format!("ocidir://{}@{}", layout.path().display(), image.digest());
     let listed = document(unlade().args(["referrers", &subject, "--json"]).run().assert_code(0));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use unlade_testkit::document::{Image, Index};
-use unlade_testkit::layout::assert_sound;
+use unlade_testkit::layout::{self, assert_sound};
 use unlade_testkit::process::files;
 use unlade_testkit::real::{Missing, skopeo, skopeo_copy};
 
@@ -44,4 +44,27 @@ fn skopeo_reads_what_was_added_and_adds_to_it() {
     let index: Value = unlade_testkit::layout::read_json(&layout.join("index.json"));
     assert_eq!(index["manifests"].as_array().map(Vec::len), Some(2));
     assert!(files(&layout).iter().all(|file| !file.contains("partial")));
+}
+
+#[test]
+fn skopeo_may_add_to_a_layout_at_the_same_time() {
+    let index = Index::two_architectures(Image::untitled("for amd64"), Image::untitled("for arm64"));
+    let disk = disk();
+    let (registry, place) = (registry_of(&index), folder());
+    let (layout, source) = (place.path().join("layout"), place.path().join("source"));
+    layout::write(&source, &[("disk", &disk)]);
+    layout::write(&layout, &[("old", &Image::untitled("old"))]);
+    let from = format!("oci:{}:disk", source.display());
+    for turn in 0..8 {
+        let running = add(&registry.reference("acme/disk:v1"), &layout, &format!(":u{turn}")).start();
+        here(skopeo_copy(&["--preserve-digests"], &from, &format!("oci:{}:s{turn}", layout.display())));
+        running.finish().assert_code(0);
+        // skopeo locks nothing: of two entries that are written at the same moment one is lost, and nothing else.
+        let named = assert_sound(&layout);
+        assert!(named.contains(&index.digest()) || named.contains(&disk.digest()), "{named:?}");
+    }
+    add(&registry.reference("acme/disk:v1"), &layout, "").run().assert_code(0);
+    here(skopeo_copy(&["--preserve-digests"], &from, &format!("oci:{}:disk", layout.display())));
+    assert_holds(&layout, &index);
+    assert_holds(&layout, &disk);
 }

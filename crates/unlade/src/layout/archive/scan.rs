@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use super::role::{self, Role};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::digest::Digest;
-use crate::spec::tar::{BLOCK, Header, Kind, Records};
+use crate::spec::tar::{BLOCK, Fault, Header, Kind, Records, map_goes_further, map_goes_on};
 use crate::spec::text::sanitise;
 
 /// How many headers are read: each blob costs some hundred bytes of memory.
@@ -76,10 +76,17 @@ impl Scan<'_> {
             match header.kind {
                 Kind::LongName => {
                     let name = self.extension(&header)?;
-                    extensions.name = Some(name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec());
+                    let name = name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+                    self.refuse_second(extensions.name.replace(name))?;
                 }
                 Kind::LongLink => drop(self.extension(&header)?),
-                Kind::Records => extensions.records = Some(self.records(&header)?),
+                Kind::Records => {
+                    let records = self.records(&header)?;
+                    self.refuse_second(extensions.records.replace(records))?;
+                }
+                Kind::Other(b'X') => {
+                    return Err(self.unusable("it has an extended header of Solaris, which some readers obey"));
+                }
                 Kind::GlobalRecords => {
                     let records = self.records(&header)?;
                     if records.path.is_some() || records.size.is_some() || records.sparse {
@@ -92,6 +99,12 @@ impl Scan<'_> {
         }
     }
 
+    /// Fails if the member has an extended header of this kind already.
+    fn refuse_second<T>(&self, first: Option<T>) -> Result<()> {
+        // Some readers obey the first, others the last.
+        first.map_or(Ok(()), |_| Err(self.unusable("a member has two extended headers of one kind")))
+    }
+
     fn member(&mut self, header: Header, extensions: Extensions) -> Result<Member> {
         let records = extensions.records.unwrap_or_default();
         let name = match (records.path, extensions.name) {
@@ -102,20 +115,24 @@ impl Scan<'_> {
             (None, None) => header.name,
         };
         let kind = if records.sparse { Kind::Other(b'S') } else { header.kind };
-        let content = self.content(records.size.unwrap_or(header.size), &name)?;
+        let size = records.size.unwrap_or(header.size);
+        if kind.is_bare() && size != 0 {
+            // The header itself says no such thing; of what it says elsewhere, readers differ.
+            return Err(self.unusable(Fault::Content));
+        }
+        let content = self.content(size, &name)?;
         Ok(Member { name, kind, content })
     }
 
     /// Reads the next header; `None` is the end of the archive.
     fn header(&mut self) -> Result<Option<Header>> {
-        if self.headers == MAX_HEADERS {
-            let message = format!("{} has more than {MAX_HEADERS} headers, and is no layout's tar", self.name);
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
-        self.headers += 1;
+        self.count()?;
         let block = self.block()?;
         match Header::parse(&block) {
-            Ok(Some(header)) => Ok(Some(header)),
+            Ok(Some(header)) => {
+                self.pass_map(&block)?;
+                Ok(Some(header))
+            }
             // Two such blocks are the end; where there is but one, others may read on.
             Ok(None) if self.place == self.length || self.block()?.iter().all(|byte| *byte == 0) => Ok(None),
             Ok(None) => Err(self.unusable("something stands behind a block of zeros")),
@@ -124,6 +141,25 @@ impl Scan<'_> {
             }
             Err(fault) => Err(self.unusable(fault)),
         }
+    }
+
+    /// Steps over the rest of a map that a header has no room for.
+    fn pass_map(&mut self, header: &[u8; BLOCK]) -> Result<()> {
+        let mut goes_on = map_goes_on(header);
+        while goes_on {
+            self.count()?;
+            goes_on = map_goes_further(&self.block()?);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<()> {
+        if self.headers == MAX_HEADERS {
+            let message = format!("{} has more than {MAX_HEADERS} headers, and is no layout's tar", self.name);
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        self.headers += 1;
+        Ok(())
     }
 
     fn block(&mut self) -> Result<[u8; BLOCK]> {

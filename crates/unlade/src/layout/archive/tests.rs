@@ -7,6 +7,7 @@ use serde_json::json;
 use tempfile::{NamedTempFile, TempDir};
 use unlade_testkit::archive::Tar;
 
+use super::scan::{Members, scan};
 use crate::ErrorKind;
 use crate::error::{Advice, Error, Result};
 use crate::layout::Layout;
@@ -160,6 +161,41 @@ fn what_readers_could_take_for_different_layouts_is_refused() {
 }
 
 #[test]
+fn headers_that_readers_take_for_different_ones_are_refused() {
+    let cases = [
+        (
+            tar().records(&[("size", "512")]).member("link", b'2', b"").file("", b""),
+            "a member that has no content says that it has some",
+        ),
+        (
+            tar().records(&[("size", "512")]).member("folder/", b'0', b"").file("", b""),
+            "a member that has no content says that it has some",
+        ),
+        (tar().sized("stranger", b"\x0000000001000"), "a number in a header is none"),
+        (
+            tar().member("x", b'X', b"19 path=index.json\n").file("y", b""),
+            "it has an extended header of Solaris, which some readers obey",
+        ),
+        (
+            tar().records(&[("path", "a")]).records(&[("comment", "b")]).file("y", b""),
+            "a member has two extended headers of one kind",
+        ),
+        (
+            tar().member("x", b'L', b"a\0").member("x", b'L', b"b\0").file("y", b""),
+            "a member has two extended headers of one kind",
+        ),
+        (
+            tar().records(&[("path", "index.json\0.old")]).file("y", b""),
+            "the records of an extended header cannot be read",
+        ),
+    ];
+    for (tar, expected) in cases {
+        let error = open(&tar.finish()).unwrap_err();
+        assert_eq!(text(&error), (ErrorKind::Malformed, format!("cannot be used: {expected}")));
+    }
+}
+
+#[test]
 fn strangers_may_be_whatever_they_are() {
     let tar = whole("")
         .member("latest", b'2', b"")
@@ -170,6 +206,10 @@ fn strangers_may_be_whatever_they_are() {
         .member("pax_global_header", b'g', b"13 comment=x\n")
         .member("link", b'K', b"a long target\0")
         .member("link", b'2', b"")
+        .records(&[("size", "0")])
+        .member("link", b'2', b"")
+        .fragmented("sparse", &[1, 1, 0], b"pieces")
+        .fragmented("sparse", &[0], b"pieces")
         .file("/etc/passwd", b"")
         .file("../../escape", b"");
     assert_eq!(read(&open(&tar.finish()).unwrap()).unwrap(), PAYLOAD);
@@ -272,6 +312,33 @@ fn a_tar_that_changes_while_it_is_read_gives_nothing_wrong() {
     assert_eq!(read(&layout).unwrap_err().kind(), ErrorKind::Mismatch);
     file.as_file().set_len(place as u64).unwrap();
     assert_eq!(read(&layout).unwrap_err().kind(), ErrorKind::Io);
+}
+
+/// Where the files of a layout are in a tar, as readers find them.
+fn places(bytes: &[u8]) -> Result<Members> {
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(bytes, 0).unwrap();
+    scan(&file, bytes.len() as u64, "ocitar:///broken.tar")
+}
+
+#[test]
+fn one_wrong_byte_is_refused_or_changes_no_place() {
+    let bytes = whole("./").finish();
+    let whole = places(&bytes).unwrap();
+    let known: Vec<_> = whole.blobs.values().collect();
+    let mut refused = 0;
+    for at in 0..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1 << (at % 8);
+        let Ok(found) = places(&bytes) else {
+            refused += 1;
+            continue;
+        };
+        assert_eq!((&found.version, &found.index), (&whole.version, &whole.index), "byte {at}");
+        // No sum guards the text of an extended header: a blob may have another name, by which it will not verify.
+        assert!(found.blobs.values().all(|place| known.contains(&place)), "byte {at}");
+    }
+    assert!(refused > bytes.len() / 3, "{refused} of {}", bytes.len());
 }
 
 proptest! {

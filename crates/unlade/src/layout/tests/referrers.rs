@@ -64,3 +64,42 @@ fn indexes_that_nest_without_end_are_refused() {
     let error = run(layout.referrers_of(&absent(), None).try_collect::<Vec<_>>()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
+
+#[test]
+fn without_any_name_what_refers_to_something_is_not_meant() {
+    let mut builder = Builder::new();
+    let image = builder.image("image");
+    let refer = |builder: &Builder, subject: &Digest, note: &str| {
+        let subject = json!({"mediaType": OCI_MANIFEST, "digest": subject, "size": 1});
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [], "subject": subject,
+            "annotations": {"note": note}});
+        builder.document(&manifest)
+    };
+    for number in 0..40 {
+        let signature = refer(&builder, &image, &number.to_string());
+        builder.name(&signature, OCI_MANIFEST, None);
+        let of_signature = refer(&builder, &signature, "further");
+        builder.name(&of_signature, OCI_MANIFEST, None);
+    }
+    builder.name(&image, OCI_MANIFEST, None);
+    builder.name(&image, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), image);
+    // It may refer to a part of what is meant.
+    let stray = refer(&builder, &absent(), "stray");
+    builder.name(&stray, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), image);
+    let other = builder.image("other");
+    builder.name(&other, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap_err().kind(), ErrorKind::NotFound);
+
+    // A signature with its own: the subject of one of them alone is elsewhere.
+    let mut builder = Builder::new();
+    let signature = refer(&builder, &absent(), "signature");
+    let of_signature = refer(&builder, &signature, "of the signature");
+    builder.name(&of_signature, OCI_MANIFEST, None);
+    builder.name(&signature, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap(), signature);
+    let another = refer(&builder, &absent(), "another");
+    builder.name(&another, OCI_MANIFEST, None);
+    assert_eq!(resolve(&builder.open(), &Selector::Only).unwrap_err().kind(), ErrorKind::NotFound);
+}

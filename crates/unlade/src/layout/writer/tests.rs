@@ -346,7 +346,46 @@ fn an_index_is_not_made_larger_than_readers_look_into() {
     assert_eq!(names(place.path()), ["-", "v2"]);
 }
 
+/// An index with entries of many forms, and what may be put into its text anywhere.
+fn index_of_many_forms() -> String {
+    let entries =
+        [json!(entry("v1", Some("v1"))), json!(entry("v2", None)), json!({"digest": "blake3:0"}), json!(null)];
+    json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "x": [1.5, "\u{e9}\\"], "manifests": entries}).to_string()
+}
+
 proptest! {
+    #[test]
+    fn whatever_an_index_is_it_is_added_to_or_refused(
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0..3_usize, prop::sample::select(vec![
+                "", "\"", "{", "}", "[", "]", ",", ":", " ", "\\", "null", "7", "\"manifests\":[]", "{}", "[]", "\u{0}", "v1",
+            ])),
+            0..4,
+        ),
+    ) {
+        let mut text = index_of_many_forms();
+        for (place, cut, put) in edits {
+            let place = place.index(text.len() + 1);
+            let end = (place + cut).min(text.len());
+            if text.is_char_boundary(place) && text.is_char_boundary(end) {
+                text.replace_range(place..end, put);
+            }
+        }
+        let new = entry("new", Some("v1"));
+        if let Ok(after) = index_text::add(text.as_bytes(), std::slice::from_ref(&new)) {
+            let after = after.unwrap();
+            // What another reader takes it for is the same document with another list.
+            let found: Value = serde_json::from_slice(&after).unwrap();
+            let before: Value = serde_json::from_str(&text).unwrap();
+            for (key, value) in before.as_object().unwrap().iter().filter(|(key, _)| *key != "manifests") {
+                prop_assert_eq!(&found[key], value);
+            }
+            let list = found["manifests"].as_array().unwrap();
+            let named = |entry: &&Value| entry["annotations"][REF_NAME] == "v1";
+            prop_assert_eq!(list.iter().filter(named).collect::<Vec<_>>(), [&json!(new)]);
+        }
+    }
+
     #[test]
     fn no_index_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..60), json in "[\\[\\]{}:,\"a-z0-9 ]{0,60}") {
         for text in [text, json.into_bytes()] {
