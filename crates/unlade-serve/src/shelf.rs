@@ -125,7 +125,7 @@ impl Shelf {
             Kind::One(own) if own == name => (self.enter_one()?, path.clone()),
             Kind::Many { folder, .. } if name.components().count() <= MAX_DEPTH => {
                 let path = path.join(name.as_str());
-                (descend(folder, name, &path)?, path)
+                (descend(folder, name, &path)?.filter(|folder| !is_half_made(folder)), path)
             }
             Kind::One(_) | Kind::Many { .. } => return Ok(None),
         };
@@ -188,6 +188,11 @@ fn name_of(dir: &Path) -> Result<Name> {
 fn is_layout(folder: &OwnedFd) -> bool {
     rustix::fs::statat(folder, "oci-layout", AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+/// Says whether a layout has no index yet, which is made last: it is no repository before.
+fn is_half_made(layout: &OwnedFd) -> bool {
+    rustix::fs::statat(layout, "index.json", AtFlags::SYMLINK_NOFOLLOW).is_err_and(|errno| errno == Errno::NOENT)
 }
 
 /// Opens a folder in a folder, if there is one of this name and it is no link.
@@ -271,7 +276,9 @@ impl Scan<'_> {
             return Ok(());
         };
         if is_layout(&folder) {
-            self.names.push(name);
+            if !is_half_made(&folder) {
+                self.names.push(name);
+            }
             Ok(())
         } else {
             self.look_into(&folder, &name, depth - 1)

@@ -75,6 +75,24 @@ fn no_link_below_the_folder_is_followed() {
 }
 
 #[test]
+fn a_layout_without_its_index_is_no_repository_yet() {
+    let folder = TempDir::new().unwrap();
+    Layout::new(&folder.path().join("a"));
+    let half = folder.path().join("half");
+    Layout::new(&half);
+    let index = half.join("index.json");
+    let text = std::fs::read(&index).unwrap();
+    std::fs::remove_file(&index).unwrap();
+    let registry = Registry::serve(folder.path());
+    let listed = || registry.get("/v2/_catalog").json()["repositories"].clone();
+    assert_eq!((listed(), registry.get("/v2/half/tags/list").status), (json!(["a"]), 404));
+    std::fs::write(&index, text).unwrap();
+    assert_eq!(registry.get("/v2/half/tags/list").status, 200);
+    // Lists are kept for a second: a new registry has none.
+    assert_eq!(Registry::serve(folder.path()).get("/v2/_catalog").json(), json!({"repositories": ["a", "half"]}));
+}
+
+#[test]
 fn what_holds_no_layout_is_refused_as_input() {
     let folder = TempDir::new().unwrap();
     Layout::new(&folder.path().join("Upper Case"));
