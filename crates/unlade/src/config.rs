@@ -1,9 +1,13 @@
 //! What a client is told, as plain values: no file is read here and no environment.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+/// The connections to one host unless more or fewer are asked for: beyond it, servers see a burden and clients no gain.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
 
 /// How a client behaves; every value has a default that suits most sites.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct Config {
     pub allow_nets: Vec<IpNet>,
     /// Certificates to trust beside the system's, and servers' own certificates.
     pub authorities: Vec<Pem>,
+    /// How many connections may bring blobs from one host at the same time; 8.
+    pub connections: NonZeroUsize,
     /// How long to wait for a connection, TLS included; 30 s.
     pub connect_timeout: Duration,
     /// The client's own certificate chain and key.
@@ -46,6 +52,7 @@ impl Default for Config {
         Self {
             allow_nets: Vec::new(),
             authorities: Vec::new(),
+            connections: CONNECTIONS,
             connect_timeout: Duration::from_secs(30),
             identity: None,
             lock_timeout: Duration::from_mins(10),

@@ -37,6 +37,17 @@ impl fmt::Debug for EndpointId {
     }
 }
 
+/// What is done about a request that fails, or that would have to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Zeal {
+    /// It is reported at once, and costs nothing of the budget: others are at work on the blob.
+    Spare,
+    /// It is made again as long as the budget lasts.
+    #[default]
+    Stubborn,
+}
+
 /// Which part of a blob is wanted, and on what terms.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -49,18 +60,27 @@ pub struct Ask {
     pub budget: Arc<Budget>,
     /// Who is told of waits and retries, which happen below the source.
     pub observer: Arc<dyn Observer>,
+    /// What is done about failures.
+    pub zeal: Zeal,
 }
 
 impl Ask {
     /// Asks for the whole blob, from its first byte on.
     pub fn whole(budget: Arc<Budget>, observer: Arc<dyn Observer>) -> Self {
-        Self { window: 0..u64::MAX, avoid: Vec::new(), budget, observer }
+        Self { window: 0..u64::MAX, avoid: Vec::new(), budget, observer, zeal: Zeal::default() }
     }
 
     /// Asks for a window of it instead.
     #[must_use]
     pub fn window(mut self, window: Range<u64>) -> Self {
         self.window = window;
+        self
+    }
+
+    /// Asks as one of several who are at work on the blob: a failure is reported at once.
+    #[must_use]
+    pub fn spare(mut self) -> Self {
+        self.zeal = Zeal::Spare;
         self
     }
 

@@ -17,7 +17,7 @@ use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
 
-pub use ask::{Ask, EndpointId};
+pub use ask::{Ask, EndpointId, Zeal};
 pub use body::{Body, Chunks, VerifyingBody};
 pub use catalog::{Catalog, ListOrigin, Referrers, Store};
 pub use document::Document;

@@ -28,5 +28,6 @@ pub(crate) use directory::sync;
 pub(crate) use lock::lock_file;
 pub(crate) use place::refuse_among_devices;
 pub use stage::{
-    Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
+    Fate, GRANULE, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Resume, Room, Sequential, Stage, Status,
+    Target, Transform,
 };

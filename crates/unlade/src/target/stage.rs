@@ -14,6 +14,22 @@ use crate::observe::Observer;
 use crate::spec::descriptor::Content;
 use crate::verify::{Proof, Ticket, Verified};
 
+/// A partial is recorded in granules of so many bytes: the last one of a blob is what is left.
+///
+/// Small enough that a break costs next to nothing, large enough that the record of a terabyte is a few MiB.
+pub const GRANULE: u64 = 1 << 20;
+
+/// What becomes of what an earlier run has left of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Resume {
+    /// Nothing of it is used.
+    Afresh,
+    /// What is right of it is gone on with.
+    #[default]
+    GoOn,
+}
+
 /// What is about to be put into a target.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -22,6 +38,8 @@ pub struct Job {
     pub content: Content,
     /// What the target will hold of it.
     pub output: Output,
+    /// What becomes of what an earlier run has left.
+    pub resume: Resume,
     /// How long to wait for another process that fills the same target.
     pub lock_wait: Duration,
     /// A request to stop, obeyed while waiting for the lock.
@@ -33,7 +51,7 @@ pub struct Job {
 impl Job {
     /// Describes a blob that goes into the target as it is.
     pub fn new(content: Content, lock_wait: Duration, cancel: Cancel, observer: Arc<dyn Observer>) -> Self {
-        Self { content, output: Output::Verbatim, lock_wait, cancel, observer }
+        Self { content, output: Output::Verbatim, resume: Resume::default(), lock_wait, cancel, observer }
     }
 
     /// Returns how many bytes the target will hold, where that is known before.
@@ -60,7 +78,8 @@ pub enum Output {
 pub enum Room {
     /// Nothing of use.
     Empty,
-    /// Parts of the blob, which the ledger names.
+    /// Parts of the blob, which the ledger names; what else is in the pages is of no use. If they turn out to be of
+    /// another blob, a second `prepare` with [`Resume::Afresh`] makes it `Empty`.
     Partial,
     /// A finished file of the right size. Hash it: with its proof `publish` writes
     /// nothing; where it is not the blob, a second `prepare` makes it `Empty`.
@@ -184,13 +203,16 @@ pub trait Pages: Send + Sync {
     fn sync_data(&self) -> Result<()>;
 }
 
-/// A record of the granules that a partial holds, with a checksum each. It may be
-/// torn or lie: what it says is checked against the bytes.
+/// A record of the granules that a partial holds, with a checksum each: granule `n` begins at byte
+/// `n` × [`GRANULE`], and its checksum is the XXH3-64 of its bytes.
+///
+/// It may be torn, run ahead of what is durable, or lie: whoever replays it checks it against the bytes.
 pub trait Ledger: Send + Sync {
-    /// Returns the granules noted so far, as number and checksum.
+    /// Returns the granules noted so far, as number and checksum, each number once and in rising order. A record that
+    /// cannot be read is left out.
     fn replay(&self) -> Result<Vec<(u64, u64)>>;
 
-    /// Notes a granule that is in the partial.
+    /// Notes a granule that was written to the pages as a whole; nothing is synced for it.
     fn note(&self, granule: u64, checksum: u64) -> Result<()>;
 }
 
