@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_unlade_global_optspecs
-    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= allow-net= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
+    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= allow-net= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
 end
 
 function __fish_unlade_needs_command
@@ -43,6 +43,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -l tls-min -d 'The lowest ve
 complete -c unlade -n "__fish_unlade_needs_command" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_needs_command" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_needs_command" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -95,6 +96,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -139,6 +141,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pick" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand pick" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -178,6 +181,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l tls-min -d 'Th
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -216,6 +220,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l tls-min -d 'T
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -250,6 +255,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand blob" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand blob" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -289,6 +295,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand digest" -l tls-min -d 'The
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand digest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -325,6 +332,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand tags" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -364,6 +372,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l tls-min -d '
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -404,6 +413,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-min -d 'The 
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -438,6 +448,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand completions" -l tls-min -d
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand completions" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
@@ -473,6 +484,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l tls-min -d 'The lo
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand man" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r

@@ -1,6 +1,7 @@
 //! Durations, sizes, rates, networks and addresses as people write them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -45,6 +46,15 @@ pub(crate) fn network(text: &str) -> Result<IpNet, String> {
         .map(IpNet::from)
         .or_else(|_| text.parse())
         .map_err(|_| "expected a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
+}
+
+/// More connections than this are a burden to the server and no gain to anybody.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Reads a number of connections.
+pub(crate) fn connections(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.trim().parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_CONNECTIONS);
+    number.ok_or_else(|| format!("expected a number from 1 to {MAX_CONNECTIONS}"))
 }
 
 /// Reads `127.0.0.1:5000` or `[::1]:5000`.
@@ -105,6 +115,14 @@ mod tests {
             ("18446744073709551615h", None),
         ] {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reads_connections() {
+        for (text, expected) in [("1", Some(1)), ("64", Some(64)), ("0", None), ("65", None), ("-1", None), ("", None)]
+        {
+            assert_eq!(connections(text).ok().map(NonZeroUsize::get), expected, "{text:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Options of every verb.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -142,6 +143,18 @@ pub(crate) struct Common {
         value_parser = units::network
     )]
     pub(crate) allow_net: Vec<IpNet>,
+    /// How many connections to one host may bring blobs at the same time, at most 64
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_CONNECTIONS",
+        value_name = "N",
+        help_heading = "Connection",
+        hide_short_help = true,
+        default_value = "8",
+        value_parser = units::connections
+    )]
+    pub(crate) connections: NonZeroUsize,
     /// How often to try again without progress; 1 MiB of new bytes is progress
     #[arg(
         long,

@@ -32,6 +32,7 @@ pub(super) fn config(options: &Common) -> Result<Config> {
             return Err(Error::new(ErrorKind::InvalidInput, "--cert-file and --key-file belong together"));
         }
     };
+    config.connections = options.connections;
     config.connect_timeout = limit(options.connect_timeout);
     config.lock_timeout = options.lock_timeout;
     config.min_rate = options.min_rate;

@@ -58,6 +58,21 @@
 //! One request is made for comfort alone: where a tag does not exist, near ones are looked
 //! for, once, in one page of tags, for at most 5 s.
 //!
+//! # How much at once
+//!
+//! At most [`Config::connections`](crate::config::Config::connections) bodies of blobs come
+//! from one registry at the same time, over all blobs of a client and wherever the registry
+//! redirects to: one that is asked for waits until another has ended or was dropped. A
+//! program that holds bodies open without reading them, and waits for one more than that,
+//! gets it after half a minute in which none of them moved.
+//!
+//! 429, 503 and a refused connection halve what was in use, and so does any failure of a
+//! request that is one of several for the same blob
+//! ([`Zeal::Spare`](crate::source::Zeal::Spare)). Such a request is not made again, spends
+//! nothing, and is not even made where it would have to wait. As many bodies as are allowed
+//! must end well before one more is allowed, and twice as many each time that one more is
+//! refused.
+//!
 //! # Timeouts
 //!
 //! No timeout is about the whole: a large blob over a slow line takes the time it takes.

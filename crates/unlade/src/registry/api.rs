@@ -13,10 +13,11 @@ use url::{Host as UrlHost, Url};
 use super::host::Host;
 use super::journey::{Journey, Objection, Step};
 use super::login::{self, Login};
-use super::pause::{answered, broken, pause};
+use super::pause::{Refused, answered, broken, pause, rest};
 use super::refusal;
 use super::request::{Reply, Request, Terms};
 use super::shared::Registries;
+use super::targets::Targets;
 use super::travel::{Pass, Travel};
 use crate::auth::Secret;
 use crate::auth::challenge::{self, Challenge};
@@ -43,11 +44,13 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Api {
     pub(super) registries: Arc<Registries>,
     pub(super) repository: Repository,
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     base: Url,
     pub(super) login: Login,
     /// The registry has given a manifest of this repository.
     pub(super) gives_manifests: AtomicBool,
+    /// Where its blobs were found.
+    pub(super) targets: Arc<Targets>,
 }
 
 impl Api {
@@ -55,7 +58,8 @@ impl Api {
         let base = registries.base(&repository)?;
         let host = registries.host(&base);
         let login = Login::new(registries.credential(&repository, observer)?, repository.name());
-        Ok(Self { registries, repository, host, base, login, gives_manifests: AtomicBool::new(false) })
+        let gives_manifests = AtomicBool::new(false);
+        Ok(Self { registries, repository, host, base, login, gives_manifests, targets: Arc::default() })
     }
 
     /// Returns the registry's own URL.
@@ -103,7 +107,7 @@ impl Api {
         })?;
         let mut travel = Travel::begin(Journey::begin(home).starting_at(request.outset.clone()), earlier);
         loop {
-            self.registries.host(travel.journey.url()).rest().await;
+            rest(&self.registries, travel.journey.url(), &request.what, terms).await?;
             let exchange = self.exchange(request, &mut travel, terms).await?;
             travel.effort.note();
             match self.registries.transport.call(exchange).await {
@@ -111,6 +115,10 @@ impl Api {
                     if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
                         return Ok(reply);
                     }
+                }
+                // The registry may know another place by now.
+                Err(failure) if travel.journey.leave_outset() => {
+                    tracing::info!("the place that the registry named before gives nothing: {failure}");
                 }
                 Err(failure) => {
                     self.recover(request, &travel, failure, terms).await?;
@@ -184,6 +192,7 @@ impl Api {
             }
             Step::Retry => {
                 let outcome = answered(status, &answer.headers);
+                terms.note_refusal(outcome, Refused::Other);
                 let error = self.refuse(request, travel, answer).await;
                 pause(&self.registries, travel.journey.url(), outcome, self.cleaned(error), terms).await?;
                 travel.journey.restart();
@@ -203,6 +212,7 @@ impl Api {
     /// Waits until a failed request may be made again, or says why it may not.
     async fn recover(&self, request: &Request, travel: &Travel, failure: Failure, terms: Terms<'_>) -> Result<()> {
         let outcome = broken(&failure);
+        terms.note_refusal(outcome, Refused::from(&failure));
         let at = travel.journey.url();
         let mut asked = format!("cannot {}", request.what);
         if !travel.journey.is_home() {

@@ -3,17 +3,19 @@
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs>
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use super::api::Api;
+use super::held::Held;
 use super::manifest::plain;
 use super::refusal;
 use super::request::{Reply, Request, Terms};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Ask, Body, Chunks, EndpointId};
+use crate::source::{Ask, Body, Chunks, EndpointId, Zeal};
 use crate::spec::content_range::ContentRange;
 use crate::spec::descriptor::Content;
 use crate::spec::safe_url::SafeUrl;
@@ -28,22 +30,38 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
         return Ok(Body::new(at..at, blob.size, origin, stream::empty().boxed()));
     }
     let what = format!("fetch the blob {} of {}", blob.digest, api.repository);
-    let terms = Terms { budget: &ask.budget, observer: ask.observer.as_ref() };
-    let request = Request::new(format!("blobs/{}", blob.digest), what);
-    let reply = match range(&ask.window, blob.size) {
-        None => api.send(&request, terms).await?,
+    // The registry's own, wherever it leads: who redirects and who is redirected to bear the same load.
+    let Some(permit) = api.host.permit(ask.zeal).await else {
+        let text = format!("cannot {what}: no connection to {origin} is free");
+        return Err(Error::new(ErrorKind::RateLimited, text));
+    };
+    let terms = Terms::of(ask, &permit);
+    let request = Request::new(format!("blobs/{}", blob.digest), what).starting_at(api.targets.of(&blob.digest));
+    let sent = match range(&ask.window, blob.size) {
+        None => api.send(&request, terms).await,
         Some(range) => match api.send(&request.clone().ranged(&range), terms).await {
             // Some servers refuse ranges that are perfectly good: the whole is then asked for.
-            Err(error) if error.context().status == Some(416) => api.send(&request, terms).await?,
-            outcome => outcome?,
+            Err(error) if error.context().status == Some(416) && ask.zeal == Zeal::Stubborn => {
+                api.send(&request, terms).await
+            }
+            outcome => outcome,
         },
     };
+    let reply = sent.inspect_err(|error| {
+        // A place that has too much to do is still the right one.
+        if !matches!(error.context().status, Some(429 | 503)) {
+            api.targets.forget(&blob.digest);
+        }
+    })?;
     let headers = &reply.answer.headers;
     // An answer that is compressed has another length, which would hide the reason.
     let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
     let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
     let url = SafeUrl::from(reply.url().clone());
-    Ok(Body::new(window, total, origin, chunks(api, &request.what, reply)).from_url(url))
+    api.targets.note(&blob.digest, reply.journey.target());
+    let held = Held::new(chunks(api, &request.what, reply), window.end - window.start, permit)
+        .found_by(Arc::clone(&api.targets), blob.digest.clone());
+    Ok(Body::new(window, total, origin, held.boxed()).from_url(url))
 }
 
 /// Says where a window without a byte in it lies: no range could name it. A blob that is
@@ -94,6 +112,10 @@ fn place(
 
 fn partial(headers: &HeaderMap, blob: &Content, window: &Range<u64>) -> Result<(Range<u64>, Option<u64>)> {
     let misbehaved = |text: String| Error::new(ErrorKind::PeerMisbehaved, text);
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if media_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
+        return Err(misbehaved("the answer is made of several parts where one was asked for".to_owned()));
+    }
     let range = ContentRange::from_headers(headers)
         .map_err(|error| misbehaved("the answer's bytes cannot be placed".to_owned()).caused_by(error))?;
     if range.first != window.start {

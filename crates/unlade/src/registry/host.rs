@@ -1,19 +1,33 @@
-//! What is known of one host: where it is, and until when it wants to be left alone.
+//! What is known of one host: where it is, how much it bears, and until when it wants to be left alone.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::permits::{Permit, Permits};
+use crate::source::Zeal;
 use crate::transport::address::{AddressClass, classify};
 
 /// The state of one host, shared by all requests to it: what one is told to wait for, all wait for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Host {
     quiet_until: Mutex<Option<Instant>>,
     class: OnceLock<AddressClass>,
+    permits: Arc<Permits>,
 }
 
 impl Host {
+    /// Knows nothing yet but how many bodies it may be asked for at once.
+    pub(super) fn new(most: NonZeroUsize) -> Self {
+        Self { quiet_until: Mutex::default(), class: OnceLock::new(), permits: Arc::new(Permits::new(most)) }
+    }
+
+    /// Takes the right to one body; a spare one only if it is free now.
+    pub(super) async fn permit(&self, zeal: Zeal) -> Option<Permit> {
+        self.permits.take(zeal).await
+    }
+
     /// Asks all requests to this host to wait.
     pub(super) fn back_off(&self, wait: Duration) {
         let until = Instant::now() + wait;
@@ -23,14 +37,16 @@ impl Host {
 
     /// Waits until the host may be asked again.
     pub(super) async fn rest(&self) {
-        loop {
-            // Others may ask for more while this one waits.
-            let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
-            match until.filter(|until| *until > Instant::now()) {
-                Some(until) => tokio::time::sleep_until(until.into()).await,
-                None => return,
-            }
+        // Others may ask for more while this one waits.
+        while let Some(until) = self.quiet() {
+            tokio::time::sleep_until(until.into()).await;
         }
+    }
+
+    /// Says until when the host wants to be left alone, if it does.
+    pub(super) fn quiet(&self) -> Option<Instant> {
+        let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.filter(|until| *until > Instant::now())
     }
 
     /// Notes the address at which the host was reached; the first one counts.

@@ -31,6 +31,16 @@ pub(super) struct Journey {
 pub(super) struct Outset {
     url: Url,
     lead: Lead,
+    stay: Stay,
+}
+
+/// How long a request stays with the place where it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// Through all its retries.
+    Retries,
+    /// As long as it works: the registry knows another, or the same anew.
+    WhileItWorks,
 }
 
 /// Whose word led a request where it is: the least of those on its way.
@@ -103,9 +113,9 @@ impl Journey {
     /// Begins where another journey has ended instead, as if it had been led there by the same words.
     pub(super) fn starting_at(self, outset: Option<Outset>) -> Self {
         match outset {
-            Some(Outset { url, lead }) => {
-                let outset = Some(Outset { url: url.clone(), lead });
-                Self { url, lead, outset, hops: 1, ..self }
+            Some(outset) => {
+                let (url, lead) = (outset.url.clone(), outset.lead);
+                Self { url, lead, outset: Some(outset), hops: 1, ..self }
             }
             None => self,
         }
@@ -113,7 +123,13 @@ impl Journey {
 
     /// Returns the outset of a request to another URL of the place where this one is.
     pub(super) fn outset(&self, url: Url) -> Outset {
-        Outset { url, lead: self.lead }
+        Outset { url, lead: self.lead, stay: Stay::Retries }
+    }
+
+    /// Returns the outset of further requests for the same, if this one was led to a place that was shown no login. One
+    /// where it was is asked by way of the registry each time.
+    pub(super) fn target(&self) -> Option<Outset> {
+        (self.lead == Lead::Anybody).then(|| Outset { stay: Stay::WhileItWorks, ..self.outset(self.url.clone()) })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -145,7 +161,18 @@ impl Journey {
 
     /// Starts over where it began, for a retry: what was shown before may have expired since.
     pub(super) fn restart(&mut self) {
-        *self = Self::begin(self.home.clone()).starting_at(self.outset.take());
+        let outset = self.outset.take().filter(|outset| outset.stay == Stay::Retries);
+        *self = Self::begin(self.home.clone()).starting_at(outset);
+    }
+
+    /// Gives up a place where the request began only for as long as it works, after a failure there; says whether it
+    /// did.
+    pub(super) fn leave_outset(&mut self) -> bool {
+        let leaves = self.outset.as_ref().is_some_and(|outset| outset.stay == Stay::WhileItWorks);
+        if leaves {
+            self.give_up_target();
+        }
+        leaves
     }
 
     /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
@@ -324,6 +351,38 @@ mod tests {
         journey.give_up_target();
         assert!(journey.is_home());
         assert_eq!(journey.url(), at_home().url());
+    }
+
+    #[test]
+    fn a_target_is_begun_at_while_it_works() {
+        let next = || at_home().starting_at(abroad().target());
+        assert_eq!(next().url(), abroad().url());
+        assert!(!next().is_in_good_hands());
+        for status in [400, 401, 403, 404, 410] {
+            let mut journey = next();
+            journey.note_answered(Objection::Missing);
+            let step = journey.judge(StatusCode::from_u16(status).unwrap(), Objection::Missing);
+            assert_eq!(step, Step::Return, "{status}");
+        }
+        let mut retried = next();
+        retried.restart();
+        assert!(retried.is_home(), "a retry asks the registry for another");
+        let mut failed = next();
+        assert!(failed.leave_outset() && failed.is_home());
+        assert!(!failed.leave_outset(), "only once");
+    }
+
+    #[test]
+    fn only_a_place_that_was_shown_no_login_is_begun_at() {
+        let trusted = ["cdn.example".to_owned()];
+        let mut journey = at_home();
+        assert!(journey.target().is_none(), "the registry");
+        journey.hop("https://cdn.example/x".parse().unwrap(), &trusted);
+        assert!(journey.target().is_none(), "a host that is trusted with the login");
+        journey.hop("https://elsewhere.example/x".parse().unwrap(), &trusted);
+        assert!(journey.target().is_some());
+        let listed = journey.outset("https://elsewhere.example/y".parse().unwrap());
+        assert!(!at_home().starting_at(Some(listed)).leave_outset(), "the next page is nowhere else");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod api;
 mod blob;
+mod held;
 mod host;
 mod journey;
 mod link;
@@ -14,6 +15,7 @@ mod manifest;
 mod near;
 mod page;
 mod pause;
+mod permits;
 mod referrers;
 mod refusal;
 mod remote;
@@ -21,6 +23,7 @@ mod request;
 mod shared;
 mod shown;
 mod tags;
+mod targets;
 mod token;
 mod trail;
 mod travel;

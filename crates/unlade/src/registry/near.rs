@@ -25,7 +25,7 @@ const MAX_NEAR: usize = 5;
 /// Returns tags that are nearly the one given: one page, one try, no error.
 pub(super) async fn names(api: &Api, wanted: &str) -> Vec<String> {
     let budget = Budget::new(Policy::default().with_retries(0), None);
-    let terms = Terms { budget: &budget, observer: &Blind };
+    let terms = Terms::new(&budget, &Blind);
     let request = Request::new(format!("tags/list?n={MAX_TAGS}"), format!("list the tags of {}", api.repository));
     let Ok(Ok((_, body))) = tokio::time::timeout(PATIENCE, api.read(&request, MAX_PAGE, terms)).await else {
         return Vec::new();

@@ -73,7 +73,7 @@ impl Pages {
             Following::Page => {}
         }
         let budget = Budget::new(self.api.registries.policy.clone(), None);
-        let terms = Terms { budget: &budget, observer: self.observer.as_ref() };
+        let terms = Terms::new(&budget, self.observer.as_ref());
         let (reply, bytes) = self.api.read(&self.request, MAX_PAGE, terms).await?;
         if let Err(astray) = self.trail.weigh(bytes.len()) {
             return Err(self.astray(&reply, astray));

@@ -8,10 +8,12 @@ use url::Url;
 
 use super::request::Terms;
 use super::shared::Registries;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Event;
 use crate::retry::{Outcome, Verdict, judge, retry_after};
-use crate::transport::Failure;
+use crate::source::Zeal;
+use crate::spec::safe_url::SafeUrl;
+use crate::transport::{Failure, FailureKind};
 
 /// Returns what a failed exchange is to the judge.
 pub(super) fn broken(failure: &Failure) -> Outcome {
@@ -24,7 +26,41 @@ pub(super) fn answered(status: http::StatusCode, headers: &HeaderMap) -> Outcome
     Outcome::Status(status.as_u16(), asked.and_then(retry_after))
 }
 
-/// Waits before a request to `at` is made again, and lets all others to that host wait too; or gives the error back.
+/// Waits while the host of `at` wants to be left alone; what is spare is not made at all then.
+pub(super) async fn rest(registries: &Registries, at: &Url, what: &str, terms: Terms<'_>) -> Result<()> {
+    let host = registries.host(at);
+    if terms.zeal == Zeal::Spare && host.quiet().is_some() {
+        let text = format!("cannot {what}: {} wants to be left alone", SafeUrl::from(at.clone()).authority());
+        return Err(Error::new(ErrorKind::RateLimited, text));
+    }
+    host.rest().await;
+    Ok(())
+}
+
+/// Says whether a host that gave no body may have been asked for too many at once. Nobody looks after a spare request
+/// that failed: whatever the reason, fewer of them will do. Pure.
+pub(super) fn tells_of_too_many(outcome: Outcome, refused: Refused, zeal: Zeal) -> bool {
+    let busy = matches!(outcome, Outcome::Status(429 | 503, _)) || refused == Refused::Connection;
+    busy || zeal == Zeal::Spare
+}
+
+/// What a host refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The connection itself.
+    Connection,
+    /// Anything else.
+    Other,
+}
+
+impl From<&Failure> for Refused {
+    fn from(failure: &Failure) -> Self {
+        if *failure.kind() == FailureKind::Refused { Self::Connection } else { Self::Other }
+    }
+}
+
+/// Waits before a request to `at` is made again, and lets all others to that host wait too; or gives the error back,
+/// that of a spare request always.
 pub(super) async fn pause(
     registries: &Registries,
     at: &Url,
@@ -32,6 +68,14 @@ pub(super) async fn pause(
     error: Error,
     terms: Terms<'_>,
 ) -> Result<()> {
+    if terms.zeal == Zeal::Spare {
+        if let Outcome::Status(429 | 503, Some(wait)) = outcome
+            && wait <= terms.budget.policy().patience
+        {
+            registries.host(at).back_off(wait);
+        }
+        return Err(error);
+    }
     let retry = if outcome == Outcome::Final { None } else { terms.budget.spend() };
     match judge(outcome, retry, terms.budget.policy(), fastrand::f64()) {
         Verdict::Again(wait) => {
@@ -55,4 +99,26 @@ fn come_back_in(error: Error, wait: Duration) -> Error {
     error
         .reworded(|message| format!("{message}, and asks to come back in {seconds} s"))
         .with(|context| context.retry_after = Some(wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_refusals() {
+        use Zeal::{Spare, Stubborn};
+        for (outcome, refused, zeal, expected) in [
+            (Outcome::Status(429, None), Refused::Other, Stubborn, true),
+            (Outcome::Status(503, None), Refused::Other, Stubborn, true),
+            (Outcome::Status(500, None), Refused::Other, Stubborn, false),
+            (Outcome::Status(500, None), Refused::Other, Spare, true),
+            (Outcome::Broken, Refused::Connection, Stubborn, true),
+            (Outcome::Broken, Refused::Other, Stubborn, false),
+            (Outcome::Broken, Refused::Other, Spare, true),
+            (Outcome::Final, Refused::Other, Stubborn, false),
+        ] {
+            assert_eq!(tells_of_too_many(outcome, refused, zeal), expected, "{outcome:?} {refused:?} {zeal:?}");
+        }
+    }
 }

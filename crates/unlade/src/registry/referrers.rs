@@ -233,7 +233,7 @@ impl Listing {
 
     async fn fetch(&self, selector: &Selector) -> Result<RawManifest> {
         let budget = Budget::new(self.api.registries.policy.clone(), None);
-        manifest::fetch(&self.api, selector, Terms { budget: &budget, observer: self.observer.as_ref() }).await
+        manifest::fetch(&self.api, selector, Terms::new(&budget, self.observer.as_ref())).await
     }
 }
 

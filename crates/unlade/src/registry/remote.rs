@@ -43,7 +43,7 @@ impl Remote {
 impl Source for Remote {
     async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest> {
         let budget = Budget::new(self.api.registries.policy.clone(), None);
-        let terms = Terms { budget: &budget, observer: self.observer.as_ref() };
+        let terms = Terms::new(&budget, self.observer.as_ref());
         manifest::read(&self.api, selector, terms).await.map_err(|error| self.api.cleaned(error))
     }
 

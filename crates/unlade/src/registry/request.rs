@@ -6,9 +6,12 @@ use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 use super::journey::{Journey, Outset};
+use super::pause::{Refused, tells_of_too_many};
+use super::permits::Permit;
 use crate::error::Error;
 use crate::observe::Observer;
-use crate::retry::{Budget, Effort};
+use crate::retry::{Budget, Effort, Outcome};
+use crate::source::{Ask, Zeal};
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::Answer;
 
@@ -31,6 +34,32 @@ pub(super) struct Request {
 pub(super) struct Terms<'a> {
     pub(super) budget: &'a Budget,
     pub(super) observer: &'a dyn Observer,
+    /// What is done about a failure, or a host that wants to be left alone.
+    pub(super) zeal: Zeal,
+    /// The right to the body that is asked for, if it needs one.
+    pub(super) permit: Option<&'a Permit>,
+}
+
+impl<'a> Terms<'a> {
+    /// Sets the terms of what is made again as long as the budget lasts.
+    pub(super) fn new(budget: &'a Budget, observer: &'a dyn Observer) -> Self {
+        Self { budget, observer, zeal: Zeal::Stubborn, permit: None }
+    }
+
+    /// Sets the terms of a body.
+    pub(super) fn of(ask: &'a Ask, permit: &'a Permit) -> Self {
+        let zeal = ask.zeal;
+        Self { zeal, permit: Some(permit), ..Self::new(&ask.budget, ask.observer.as_ref()) }
+    }
+
+    /// Notes that no body came, which may be for their number.
+    pub(super) fn note_refusal(&self, outcome: Outcome, refused: Refused) {
+        if let Some(permit) = self.permit
+            && tells_of_too_many(outcome, refused, self.zeal)
+        {
+            permit.refused();
+        }
+    }
 }
 
 /// An answer that was accepted. It cannot be formatted: its URL may be signed, and so a secret.
@@ -65,6 +94,12 @@ impl Request {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         Self { path, what, headers, outset: None }
+    }
+
+    /// Begins where an earlier request for the same was led.
+    pub(super) fn starting_at(mut self, outset: Option<Outset>) -> Self {
+        self.outset = outset;
+        self
     }
 
     pub(super) fn accepting(mut self, media_types: &'static str) -> Self {

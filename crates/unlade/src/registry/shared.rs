@@ -101,7 +101,7 @@ impl Registries {
             // Those in use are held by whoever uses them.
             hosts.clear();
         }
-        Arc::clone(hosts.entry(name).or_default())
+        Arc::clone(hosts.entry(name).or_insert_with(|| Arc::new(Host::new(self.config.connections))))
     }
 
     /// Finds the credential of a repository; what is wrong with files that do not decide is a warning.

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 
 use super::api::{Api, collect, words};
-use super::pause::{answered, broken, pause};
+use super::pause::{answered, broken, pause, rest};
 use super::refusal;
 use super::request::Terms;
 use super::travel::Pass;
@@ -32,7 +32,7 @@ pub(super) async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Res
     let mut hops = 0;
     loop {
         let exchange = write(&call, url.clone(), key, api)?;
-        api.registries.host(&url).rest().await;
+        rest(&api.registries, &url, "get a token", terms).await?;
         effort.note();
         let (outcome, error) = match api.registries.transport.call(exchange).await {
             Ok(answer) if is_redirect(answer.status) => {

@@ -5,6 +5,7 @@
 mod artifact;
 mod conformance;
 mod direction;
+mod hosts;
 mod house;
 mod pipeline;
 mod places;
