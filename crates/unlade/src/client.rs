@@ -27,7 +27,7 @@ use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::manifest::{Index, MAX_NESTING, Manifest};
 use crate::spec::reference::{Place, Reference, Selector};
-use crate::target::Job;
+use crate::target::{Job, Resume};
 use crate::transfer::{Buffers, Crew, Download, Progress};
 use crate::transport::{Pool, RootLoader, Transport};
 
@@ -130,6 +130,7 @@ impl Client {
             content,
             policy: policy(&self.config),
             lock_wait: self.config.lock_timeout,
+            resume: Resume::default(),
             cancel: self.cancel.clone(),
             observer: Arc::clone(&self.observer),
             progress,

@@ -51,6 +51,10 @@ impl Source for Remote {
         blob::open(&self.api, blob, &ask).await.map_err(|error| self.api.cleaned(error))
     }
 
+    fn lanes(&self) -> usize {
+        self.api.registries.config.connections.get()
+    }
+
     fn blot<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.api.blot(text).into()
     }

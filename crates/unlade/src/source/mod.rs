@@ -52,6 +52,16 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body>;
 
+    /// Returns how many windows of one blob are worth asking for at the same time; one, unless a place is far away.
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    /// Says whether blobs may be had from another endpoint than those given.
+    fn has_others(&self, _than: &[EndpointId]) -> bool {
+        false
+    }
+
     /// Takes out of a text what this place was shown, and what no message may repeat although the place may: logins
     /// and tokens. What is read of it and then told, in an error of whoever reads, goes through here.
     ///

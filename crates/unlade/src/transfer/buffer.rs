@@ -15,6 +15,9 @@ pub(super) const SIZE: usize = 512 << 10;
 /// itself. With fewer, threads that share two cores spend their time waking each other.
 pub(super) const COUNT: usize = 24;
 
+/// So many are on their way to the hash, and behind it, while others are held.
+const ON_THE_WAY: usize = 8;
+
 /// The memory that a download takes: buffers that are handed out and taken back.
 ///
 /// Clones share it. Downloads at the same time may do so, as long as they are fewer than the 24 buffers: each holds
@@ -46,6 +49,13 @@ impl Default for Buffers {
 }
 
 impl Buffers {
+    /// Makes as many as hold so many bytes while connections, each of which fills one, bring further ones.
+    pub(super) fn holding(bytes: u64, connections: usize) -> Self {
+        let held = usize::try_from(bytes).unwrap_or(usize::MAX) / SIZE;
+        // One may be held half full for each piece, and those on their way to the hash are none of these.
+        Self { free: Arc::default(), permits: Arc::new(Semaphore::new(held + connections + ON_THE_WAY)) }
+    }
+
     /// Waits until a buffer is free.
     pub(super) async fn take(&self) -> Filling {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
@@ -68,10 +78,6 @@ impl Filling {
 
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() == SIZE
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// Hands the bytes on; the buffer comes back when the last of them are dropped.
@@ -111,6 +117,6 @@ mod tests {
         }
         assert!(buffers.take().now_or_never().is_none());
         held.pop();
-        assert!(buffers.take().await.is_empty());
+        assert!(buffers.take().await.as_ref().is_empty());
     }
 }

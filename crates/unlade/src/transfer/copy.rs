@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::disk::Space;
 use super::pipeline::{finished, stage};
 use super::{Crew, Delivery, Progress, buffer, disk};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,7 +40,7 @@ fn run(from: impl Read, mut target: Box<dyn Positioned>, job: &Job, progress: &P
 }
 
 fn fill(mut from: impl Read, target: &mut dyn Positioned, job: &Job, progress: &Progress) -> Result<Proof> {
-    if let Some(proof) = disk::make_room(target, job, progress)? {
+    if let Space::Taken(proof) = disk::make_room(target, job, progress)? {
         return Ok(proof);
     }
     let pages = target.pages()?;

@@ -1,21 +1,22 @@
 //! The one place that resumes.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
 
+use super::progress::Connection;
 use super::{Progress, plan};
-use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
 use crate::retry::{Budget, Outcome, Verdict, judge};
-use crate::source::{Ask, Body, Chunks, EndpointId, Source};
+use crate::source::{Ask, Body, Chunks, EndpointId, Source, Zeal};
 use crate::spec::descriptor::Content;
 use crate::spec::safe_url::SafeUrl;
 
-/// The bytes of one blob, in order, whatever becomes of the connections they come over.
+/// The bytes of one blob, or of a part of it, in order, whatever becomes of the connections they come over.
 ///
 /// What comes is not verified.
 #[derive(Debug)]
@@ -24,9 +25,11 @@ pub struct Fetch {
     content: Content,
     terms: Terms,
     size: Option<u64>,
+    start: u64,
     position: u64,
-    endpoints: Vec<EndpointId>,
-    url: Option<SafeUrl>,
+    end: u64,
+    zeal: Zeal,
+    resumed: u64,
     open: Option<Open>,
 }
 
@@ -36,20 +39,58 @@ pub struct Fetch {
 pub struct Terms {
     /// What may be spent on failures.
     pub budget: Arc<Budget>,
-    /// A request to stop.
-    pub cancel: Cancel,
     /// Who is told of breaks and waits.
     pub observer: Arc<dyn Observer>,
     /// Where bytes are counted.
     pub progress: Arc<Progress>,
+    /// Where it is noted who gave them.
+    pub origins: Arc<Origins>,
+    /// Who is not asked.
+    pub avoid: Vec<EndpointId>,
+}
+
+/// Where the bytes of one blob came from.
+#[derive(Debug, Default)]
+pub struct Origins(Mutex<Places>);
+
+#[derive(Debug, Default)]
+struct Places {
+    all: Vec<EndpointId>,
+    last: Option<EndpointId>,
+    url: Option<SafeUrl>,
+}
+
+impl Origins {
+    /// Returns the places that bytes came from.
+    pub fn all(&self) -> Vec<EndpointId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.clone()
+    }
+
+    /// Returns the URL of the last body, if it had one.
+    pub fn url(&self) -> Option<SafeUrl> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).url.clone()
+    }
+
+    /// Notes a body; says whether it comes from another place than the last one.
+    fn note(&self, body: &Body) -> bool {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.url.clone_from(&body.url);
+        if !places.all.contains(&body.origin) {
+            places.all.push(body.origin.clone());
+        }
+        places.last.replace(body.origin.clone()).is_some_and(|last| last != body.origin)
+    }
 }
 
 struct Open {
     chunks: Chunks,
     /// Bytes at its head that were delivered before.
     surplus: u64,
-    /// The offset behind its last byte, by its own word.
-    end: u64,
+    /// What it holds, by its own word.
+    window: Range<u64>,
+    /// Counted as long as the body is open.
+    #[expect(dead_code, reason = "it is there for its drop")]
+    connection: Connection,
 }
 
 impl std::fmt::Debug for Open {
@@ -62,60 +103,91 @@ impl Fetch {
     /// Begins at a blob's first byte; nothing is asked for yet.
     pub fn new(source: Arc<dyn Source>, content: Content, terms: Terms) -> Self {
         let size = content.size;
-        if let Some(size) = size {
-            terms.progress.set_total(size);
+        let zeal = Zeal::default();
+        let end = size.unwrap_or(u64::MAX);
+        Self { source, content, terms, size, start: 0, position: 0, end, zeal, resumed: 0, open: None }
+    }
+
+    /// Fetches a part of the blob instead.
+    #[must_use]
+    pub fn part(mut self, window: Range<u64>) -> Self {
+        (self.start, self.position, self.end) = (window.start, window.start, window.end);
+        self
+    }
+
+    /// Says what is done about failures.
+    #[must_use]
+    pub fn zeal(mut self, zeal: Zeal) -> Self {
+        self.zeal = zeal;
+        self
+    }
+
+    /// Lets the part end nearer: another fetches the rest.
+    pub fn shorten(&mut self, end: u64) {
+        self.end = self.end.min(end);
+    }
+
+    /// Lets the part end farther: nobody else fetches what comes behind it.
+    pub fn extend(&mut self, end: u64) {
+        self.end = self.end.max(end);
+    }
+
+    /// Returns the offset of the next byte.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Says whether a part was asked for, and the whole blob is given, of which nothing was taken yet.
+    pub fn is_whole_instead(&self) -> bool {
+        let window = self.open.as_ref().map(|open| &open.window);
+        let exceeds = window.is_some_and(|window| window.start < self.start || window.end > self.end);
+        exceeds && self.position == self.start && self.is_part()
+    }
+
+    /// Asks for the part unless that was done, without waiting for its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub async fn begin(&mut self) -> Result<()> {
+        if self.open.is_some() {
+            return Ok(());
         }
-        Self { source, content, terms, size, position: 0, endpoints: Vec::new(), url: None, open: None }
-    }
-
-    /// Returns the places that bytes came from so far.
-    pub fn endpoints(&self) -> &[EndpointId] {
-        &self.endpoints
-    }
-
-    /// Returns the URL of the last body, if it had one.
-    pub fn url(&self) -> Option<&SafeUrl> {
-        self.url.as_ref()
-    }
-
-    /// Returns how often the blob was tried: once, and once for each failure.
-    pub fn tries(&self) -> u32 {
-        u32::try_from(self.terms.budget.spent() + 1).unwrap_or(u32::MAX)
+        let tries = tries(&self.terms.budget);
+        // A source counts its own requests, and knows nothing of earlier bodies.
+        let opened = self.reopen().await;
+        opened.map_err(|error| error.with(|context| context.attempts = context.attempts.max(tries)))
     }
 
     /// Returns the next bytes, or `None` at the end of what the source gives.
     ///
-    /// A break is mended by asking for the rest, as long as the budget lasts.
+    /// A break is mended by asking for the rest, as long as the budget lasts; one of several who fetch does not.
     /// Dropping the future loses nothing but the bytes in flight.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] once the budget is spent, [`ErrorKind::Interrupted`] on request,
-    /// and what the source answers otherwise.
+    /// [`ErrorKind::Unavailable`] once the budget is spent, and what the source answers otherwise.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        let cancel = self.terms.cancel.clone();
-        cancel.guard(self.advance()).await
-    }
-
-    async fn advance(&mut self) -> Result<Option<Bytes>> {
         loop {
-            if self.open.is_none() {
-                let tries = self.tries();
-                // A source counts its own requests, and knows nothing of earlier bodies.
-                self.reopen()
-                    .await
-                    .map_err(|error| error.with(|context| context.attempts = context.attempts.max(tries)))?;
+            if self.is_over() {
+                return Ok(None);
             }
+            self.begin().await?;
             let Some(open) = &mut self.open else { continue };
             match open.chunks.next().await {
                 Some(Ok(chunk)) => {
                     if let Some(fresh) = self.take(chunk) {
                         return Ok(Some(fresh));
                     }
+                    if self.is_part() && self.position >= self.end {
+                        // More than it said: not worth a connection.
+                        self.open = None;
+                        return Ok(None);
+                    }
                 }
                 // A break behind the last byte takes nothing away: the digest decides.
-                Some(Err(_)) if self.size == Some(self.position) => return Ok(None),
-                Some(Err(error)) if error.kind() == ErrorKind::Unavailable => self.mend(error).await?,
+                Some(Err(_)) if self.position == self.end => return Ok(None),
+                Some(Err(error)) if self.is_worth_mending(&error) => self.mend(error).await?,
                 Some(Err(error)) => return Err(error),
                 None if self.is_cut_short() => {
                     let text = "the source gave less than was asked for";
@@ -126,6 +198,22 @@ impl Fetch {
         }
     }
 
+    /// Says whether a part was given to its end. The end of a whole blob is left to the source: more than that is not
+    /// the blob.
+    fn is_over(&self) -> bool {
+        // A body that ends here gives its connection back once it is read to its end.
+        let goes_on = self.open.as_ref().is_none_or(|open| open.window.end > self.end);
+        self.is_part() && self.position >= self.end && goes_on
+    }
+
+    fn is_part(&self) -> bool {
+        self.start > 0 || Some(self.end) != self.size
+    }
+
+    fn is_worth_mending(&self, error: &Error) -> bool {
+        self.zeal == Zeal::Stubborn && error.kind() == ErrorKind::Unavailable
+    }
+
     /// Counts a chunk and returns what of it had not been delivered before.
     fn take(&mut self, mut chunk: Bytes) -> Option<Bytes> {
         self.terms.progress.add_fetched(chunk.len() as u64);
@@ -133,6 +221,10 @@ impl Fetch {
         let surplus = open.surplus.min(chunk.len() as u64);
         open.surplus -= surplus;
         chunk.advance(usize::try_from(surplus).expect("no more than the chunk's length"));
+        if self.is_part() {
+            // Others fetch what comes behind the part.
+            chunk.truncate(usize::try_from(self.end - self.position).unwrap_or(usize::MAX));
+        }
         self.position += chunk.len() as u64;
         self.terms.budget.progress(chunk.len() as u64);
         (!chunk.is_empty()).then_some(chunk)
@@ -140,15 +232,16 @@ impl Fetch {
 
     /// Says whether a body ended where it said that it would, and that is not the blob's end.
     fn is_cut_short(&self) -> bool {
-        let end = self.open.as_ref().map(|open| open.end);
-        end == Some(self.position) && self.size.is_some_and(|size| self.position < size)
+        let end = self.open.as_ref().map(|open| open.window.end);
+        end == Some(self.position) && self.size.is_some() && self.position < self.end
     }
 
     async fn reopen(&mut self) -> Result<()> {
-        let ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer))
-            .window(plan::remaining(self.position, self.size));
+        let mut ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer));
+        ask.window = self.position..self.end;
+        ask.zeal = self.zeal;
+        ask.avoid.clone_from(&self.terms.avoid);
         let body = self.source.open_unverified(&self.content, ask).await?;
-        self.url.clone_from(&body.url);
         let (surplus, size) = self.place(&body).map_err(|error| {
             error
                 .making(format!("{} from {} is not what was asked for", self.content.digest, body.origin))
@@ -158,24 +251,29 @@ impl Fetch {
         if let Some(size) = self.size {
             self.terms.progress.set_total(size);
             self.terms.budget.learn_size(size);
+            self.end = self.end.min(size);
         }
-        if self.position > 0 {
-            self.terms.progress.note_resumed(self.position - surplus);
+        if self.position > self.start {
+            self.note_resumed(self.position.saturating_sub(surplus).saturating_sub(self.start));
             self.terms.observer.notice(&Event::Resumed { at: body.window.start });
         }
-        if self.endpoints.last().is_some_and(|last| *last != body.origin) {
+        if self.terms.origins.note(&body) {
             self.terms.observer.notice(&Event::EndpointChanged { endpoint: body.origin.to_string() });
         }
-        if !self.endpoints.contains(&body.origin) {
-            self.endpoints.push(body.origin);
-        }
-        self.open = Some(Open { chunks: body.chunks, surplus, end: body.window.end });
+        let connection = self.terms.progress.connect();
+        self.open = Some(Open { chunks: body.chunks, surplus, window: body.window, connection });
         Ok(())
     }
 
     /// Says how many bytes at the head of a body are not wanted, and what is known of the blob's size with it.
     fn place(&self, body: &Body) -> Result<(u64, Option<u64>)> {
         Ok((plan::surplus(self.position, &body.window)?, plan::agree(self.size, body.total)?))
+    }
+
+    /// Notes how many bytes of the part a body need not bring again.
+    fn note_resumed(&mut self, bytes: u64) {
+        self.terms.progress.add_resumed(bytes.saturating_sub(self.resumed));
+        self.resumed = self.resumed.max(bytes);
     }
 
     async fn mend(&mut self, error: Error) -> Result<()> {
@@ -198,7 +296,7 @@ impl Fetch {
 
     fn broke_off(&self, error: Error) -> Error {
         let size = self.size.map_or_else(|| "an unknown number".to_owned(), |size| size.to_string());
-        let tries = self.tries();
+        let tries = tries(&self.terms.budget);
         error
             .making(format!(
                 "the download of {} broke off at byte {} of {size}, after {tries} tries",
@@ -206,4 +304,9 @@ impl Fetch {
             ))
             .with(|context| context.attempts = tries)
     }
+}
+
+/// Says how often a blob was tried: once, and once for each failure.
+pub(super) fn tries(budget: &Budget) -> u32 {
+    u32::try_from(budget.spent() + 1).unwrap_or(u32::MAX)
 }

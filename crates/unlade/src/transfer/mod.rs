@@ -1,20 +1,29 @@
 //! From a source to a target.
 //!
-//! [`fetch`] keeps bytes coming and is the one place that resumes; [`pipeline`]
-//! overlaps network, hash and disk; [`several`] runs downloads beside each other;
-//! [`plan`] holds the decisions, without I/O.
+//! [`fetch`] keeps the bytes of one range coming and is the one place that resumes after a break; the fleet has several
+//! of them at work on one blob; [`pipeline`] overlaps network, hash and disk; [`several`] runs downloads beside each
+//! other. What decides is pure: [`plan`], the pieces of a blob, and its spans.
 
 mod buffer;
+mod carrier;
 pub mod copy;
 mod crew;
 mod disk;
+mod early;
 pub mod fetch;
+mod fleet;
+mod front;
+mod granule;
 mod hash;
+mod pieces;
 pub mod pipeline;
 pub mod plan;
 pub mod progress;
+mod recall;
 pub mod several;
+mod spans;
 pub mod survey;
+mod tide;
 mod transform;
 
 pub use buffer::Buffers;

@@ -1,25 +1,30 @@
 //! One blob into one target: network, hash and disk at the same time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Progress;
-use super::buffer::{Buffers, Filling};
+use super::buffer::Buffers;
+use super::carrier::Carrier;
 use super::crew::Crew;
-use super::disk::{self, Ending};
-use super::fetch::{Fetch, Terms};
-use super::hash::{self, Arrival};
+use super::disk::{self, Ending, Ready, Side};
+use super::early::{Early, Held, Written};
+use super::fetch::{Fetch, Terms, tries};
+use super::fleet::Fleet;
+use super::front::Front;
+use super::hash::{self, Arrival, Hash, Order};
+use super::pieces::{Bounds, FILE_LEAD, MEMORY_LEAD, Pieces};
+use super::spans::Spans;
+use super::tide::Tide;
 use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
 use crate::retry::{Budget, Policy};
 use crate::source::{EndpointId, Source};
 use crate::spec::descriptor::Content;
-use crate::target::{Job, Output, Receipt, Target};
-use crate::verify::Verifier;
+use crate::target::{Job, Output, Receipt, Resume, Target};
 
 /// So many chunks stand between two stages; the buffers bound their bytes.
 const DEPTH: usize = 16;
@@ -27,8 +32,8 @@ const DEPTH: usize = 16;
 /// Blobs up to this size, in bytes, are hashed where they arrive: that takes less time than waking a thread twice.
 const SMALL: u64 = 64 << 10;
 
-/// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Blobs above this size, in bytes, come over several connections.
+const PARALLEL: u64 = 16 << 20;
 
 /// A blob on its way from a source to a target.
 #[derive(Debug, Clone)]
@@ -42,6 +47,8 @@ pub struct Download {
     pub policy: Policy,
     /// How long to wait for another process that fills the same target.
     pub lock_wait: Duration,
+    /// What becomes of what an earlier run has left.
+    pub resume: Resume,
     /// A request to stop.
     pub cancel: Cancel,
     /// Who is told what happens.
@@ -77,8 +84,28 @@ impl Delivery {
     }
 }
 
+/// The way to the disk: where it takes orders, and what closes when it ends.
+type Disk = (mpsc::Sender<Order>, oneshot::Receiver<()>);
+
+/// How one attempt at a download ended, where another may follow.
+enum Attempt {
+    Delivered(Receipt),
+    Wrong(Wrong),
+}
+
+/// A target that was filled with bytes that are not the blob's.
+struct Wrong {
+    error: Error,
+    target: Target,
+    /// How many of them an earlier run had left.
+    recalled: u64,
+}
+
 impl Download {
     /// Downloads into the target, verifies, and publishes.
+    ///
+    /// What an earlier run left of the blob in the target is gone on with, unless `resume` says otherwise. Where it
+    /// turns out to be wrong, or an endpoint gave wrong bytes and there is another, the blob is fetched once more.
     ///
     /// Dropping the future stops the download as a request to stop does; the
     /// target is cleaned up by its own thread soon after.
@@ -93,71 +120,150 @@ impl Download {
         let cancel = self.cancel.child();
         let _leash = cancel.leash();
         let mut job = Job::new(self.content.clone(), self.lock_wait, cancel, Arc::clone(&self.observer));
+        job.resume = self.resume;
         if matches!(target, Target::Ordered(_, Some(_))) {
             job.output = Output::Decoded;
         }
-        let (ready_tx, ready) = oneshot::channel();
-        let (orders_tx, orders) = mpsc::channel(DEPTH);
-        // Nothing is ever sent: it closes when the disk ends, for whatever reason.
-        let (alive, gone) = oneshot::channel::<()>();
-        let progress = Arc::clone(&self.progress);
-        let disk = stage(&self.crew, "unlade-disk", move || {
-            let _alive = alive;
-            disk::run(target, &job, &progress, ready_tx, orders)
-        })?;
-
-        let mut fetch = self.fetch();
-        let moved = match ready.await {
-            Ok(verifier) => {
-                // What the disk does with the last byte may take long, and needs no connection.
-                let _connection = self.progress.connect();
-                self.run(&mut fetch, verifier, orders_tx, gone).await
+        if let Some(size) = self.content.size {
+            self.progress.set_total(size);
+        }
+        let mut terms = self.terms();
+        let mut target = target;
+        let receipt = loop {
+            match self.attempt(target, &job, &terms).await? {
+                Attempt::Delivered(receipt) => break receipt,
+                Attempt::Wrong(wrong) => target = self.once_more(wrong, &mut job, &mut terms).await?,
             }
-            // The target holds the blob already, or has an error of its own.
-            Err(_) => Ok(()),
         };
-        let ending = finished(disk.await);
-        let receipt = self.verdict(moved, ending, &fetch)?;
         Ok(Delivery {
             receipt,
-            endpoints: fetch.endpoints().to_vec(),
+            endpoints: terms.origins.all(),
             bytes_fetched: self.progress.fetched(),
             bytes_resumed: self.progress.resumed(),
             elapsed: started.elapsed(),
         })
     }
 
-    fn fetch(&self) -> Fetch {
-        let terms = Terms {
+    fn terms(&self) -> Terms {
+        Terms {
             budget: Arc::new(Budget::new(self.policy.clone(), self.content.size)),
-            cancel: self.cancel.clone(),
             observer: Arc::clone(&self.observer),
             progress: Arc::clone(&self.progress),
+            origins: Arc::default(),
+            avoid: Vec::new(),
+        }
+    }
+
+    /// Gets ready to fetch a blob once more that turned out wrong, where what an earlier run left or an endpoint can be
+    /// at fault; otherwise throws it away, and gives the error back.
+    async fn once_more(&self, wrong: Wrong, job: &mut Job, terms: &mut Terms) -> Result<Target> {
+        let Wrong { error, target, recalled } = wrong;
+        let mut culprits = terms.avoid.clone();
+        culprits.extend(terms.origins.all());
+        // What a decoder has made of wrong bytes is gone.
+        let may_repeat = matches!(target, Target::Positioned(_));
+        let remedy = if may_repeat && recalled > 0 && job.resume == Resume::GoOn {
+            "an earlier run left a part of it: all of it is fetched anew"
+        } else if may_repeat && terms.avoid.is_empty() && self.source.has_others(&culprits) {
+            terms.avoid = culprits;
+            "all of it is fetched from another endpoint"
+        } else {
+            let (job, progress) = (job.clone(), Arc::clone(&self.progress));
+            finished(stage(&self.crew, "unlade-disk", move || disk::discard(target, &job, &progress))?.await)?;
+            return Err(error);
         };
-        Fetch::new(Arc::clone(&self.source), self.content.clone(), terms)
+        job.resume = Resume::Afresh;
+        self.observer.notice(&Event::Warning { text: format!("{}; {remedy}", error.chain().join(": ")) });
+        self.progress.start_over();
+        Ok(target)
+    }
+
+    /// Fills the target once.
+    async fn attempt(&self, target: Target, job: &Job, terms: &Terms) -> Result<Attempt> {
+        let (ready_tx, ready) = oneshot::channel();
+        let (orders_tx, orders) = mpsc::channel(DEPTH);
+        // Nothing is ever sent: it closes when the disk ends, for whatever reason.
+        let (alive, gone) = oneshot::channel::<()>();
+        let tide = Arc::new(Tide::default());
+        let side = Side { ready: ready_tx, orders, progress: Arc::clone(&self.progress), rising: tide.rising() };
+        let disks = job.clone();
+        let disk = stage(&self.crew, "unlade-disk", move || {
+            let _alive = alive;
+            disk::run(target, &disks, side)
+        })?;
+
+        let mut recalled = 0;
+        let moved = match ready.await {
+            Ok(ready) => {
+                recalled = ready.there.bytes();
+                self.note_recalled(&ready);
+                self.run(ready, tide, terms, (orders_tx, gone)).await
+            }
+            // The target holds the blob already, or has an error of its own.
+            Err(_) => Ok(()),
+        };
+        match (moved, finished(disk.await)) {
+            (Err(error), Ok(Ending::Wrong(target))) => {
+                let error = if error.kind() == ErrorKind::Mismatch { self.wrong_bytes(error, terms) } else { error };
+                Ok(Attempt::Wrong(Wrong { error, target, recalled }))
+            }
+            (Err(error), _) if error.kind() == ErrorKind::Mismatch => Err(self.wrong_bytes(error, terms)),
+            // The disk knows why the others stopped; only a break upstream comes before it.
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(Ending::Published(receipt))) => Ok(Attempt::Delivered(receipt)),
+            (Ok(()), Ok(_)) => Err(Error::new(ErrorKind::Interrupted, "the download was abandoned")),
+        }
+    }
+
+    fn note_recalled(&self, ready: &Ready) {
+        self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
+        let recalled = ready.there.bytes();
+        if recalled > 0 {
+            self.progress.add_resumed(recalled);
+            self.observer.notice(&Event::Resumed { at: ready.verifier.seen() });
+        }
     }
 
     /// Moves bytes from the network to the hash until one of them ends; returns the first error of the two.
-    async fn run(
-        &self,
-        fetch: &mut Fetch,
-        verifier: Verifier,
-        orders: mpsc::Sender<hash::Order>,
-        gone: oneshot::Receiver<()>,
-    ) -> Result<()> {
-        self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
-        if self.content.size.is_some_and(|size| size <= SMALL) {
-            return self.run_small(fetch, verifier, orders, gone).await;
+    async fn run(&self, ready: Ready, tide: Arc<Tide>, terms: &Terms, (orders, gone): Disk) -> Result<()> {
+        let Ready { verifier, there, pages } = ready;
+        let size = self.content.size;
+        if size.is_some_and(|size| size <= SMALL) && there.is_empty() {
+            // Handing the bytes to another thread costs more.
+            let fetch = Fetch::new(Arc::clone(&self.source), self.content.clone(), terms.clone());
+            let passed = self.cancel.guard(hash::pass(fetch, verifier, orders, &self.progress));
+            return unless_gone(passed, gone).await.unwrap_or(Ok(()));
         }
-        let (arrivals, inbox) = mpsc::channel(DEPTH);
-        let progress = Arc::clone(&self.progress);
-        let hash = stage(&self.crew, "unlade-hash", move || hash::run(verifier, inbox, &orders, &progress))?;
-        let fetched = tokio::select! {
-            biased;
-            fetched = pump(fetch, &self.buffers, &arrivals) => Some(fetched),
-            // A network that stands still must not hide that nothing is wanted any more.
-            _ = gone => None,
+        let connections = match size {
+            Some(size) if size > PARALLEL => self.source.lanes().max(1),
+            _ => 1,
         };
+        let lead = if pages.is_some() { FILE_LEAD } else { MEMORY_LEAD };
+        let buffers = match &pages {
+            None if connections > 1 => &Buffers::holding(MEMORY_LEAD, connections),
+            _ => &self.buffers,
+        };
+        let mut missing = Spans::of(0..size.unwrap_or(u64::MAX));
+        there.iter().for_each(|range| missing.remove(&range));
+        let pieces = Mutex::new(Pieces::new(missing, Bounds::new(connections, lead)));
+        let front = Arc::new(Front::at_byte(verifier.seen()));
+        let early = match pages {
+            Some(pages) => Early::Written(Written::new(pages, tide, there)),
+            None => Early::Held(Held::default()),
+        };
+        let (arrivals, inbox) = mpsc::channel(DEPTH);
+        let hash = Hash {
+            verifier,
+            early,
+            front: Arc::clone(&front),
+            progress: Arc::clone(&self.progress),
+            orders,
+            handed_on: 0,
+        };
+        let hash = stage(&self.crew, "unlade-hash", move || hash.run(inbox))?;
+        let carrier = Carrier { buffers, arrivals: &arrivals, front: &front, pieces: &pieces };
+        let fleet = Fleet::new(&self.source, &self.content, terms, carrier, connections);
+        let fetched = unless_gone(self.cancel.guard(fleet.run()), gone).await;
         if matches!(fetched, Some(Ok(()))) {
             // A hash that is gone has its reason, which is asked for below.
             drop(arrivals.send(Arrival::End).await);
@@ -167,88 +273,25 @@ impl Download {
         fetched.unwrap_or(Ok(()))
     }
 
-    /// Moves the bytes of a small blob, which are hashed here: handing them to another thread costs more.
-    async fn run_small(
-        &self,
-        fetch: &mut Fetch,
-        verifier: Verifier,
-        orders: mpsc::Sender<hash::Order>,
-        gone: oneshot::Receiver<()>,
-    ) -> Result<()> {
-        tokio::select! {
-            biased;
-            moved = hash::pass(fetch, verifier, orders, &self.progress) => moved,
-            _ = gone => Ok(()),
-        }
-    }
-
-    fn verdict(&self, moved: Result<()>, ending: Result<Ending>, fetch: &Fetch) -> Result<Receipt> {
-        match (moved, ending) {
-            (Err(error), _) if error.kind() == ErrorKind::Mismatch => Err(self.wrong_bytes(error, fetch)),
-            // The disk knows why the others stopped; only a break upstream comes before it.
-            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
-            (Ok(()), Ok(Ending::Published(receipt))) => Ok(receipt),
-            (Ok(()), Ok(Ending::Suspended)) => Err(Error::new(ErrorKind::Interrupted, "the download was abandoned")),
-        }
-    }
-
-    fn wrong_bytes(&self, error: Error, fetch: &Fetch) -> Error {
-        let endpoints: Vec<&str> = fetch.endpoints().iter().map(EndpointId::as_str).collect();
+    fn wrong_bytes(&self, error: Error, terms: &Terms) -> Error {
+        let endpoints = terms.origins.all();
+        let endpoints: Vec<&str> = endpoints.iter().map(EndpointId::as_str).collect();
         let from = if endpoints.is_empty() { self.source.to_string() } else { endpoints.join(", ") };
         error.making(format!("the bytes from {from} are not the blob {}", self.content.digest)).with(|context| {
-            context.attempts = fetch.tries();
-            context.url = fetch.url().cloned();
+            context.attempts = tries(&terms.budget);
+            context.url = context.url.take().or_else(|| terms.origins.url());
         })
     }
 }
 
-/// Copies what is fetched into recycled buffers: the HTTP library's own are free
-/// again at once, and the stages behind are woken rarely. Ends early if the hash is gone.
-///
-/// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on.
-async fn pump(fetch: &mut Fetch, buffers: &Buffers, arrivals: &mpsc::Sender<Arrival>) -> Result<()> {
-    let mut filling = buffers.take().await;
-    let pause = tokio::time::sleep(PATIENCE);
-    tokio::pin!(pause);
-    loop {
-        // Kept while buffers go on: it may be waiting before a retry, or for an answer.
-        let next = fetch.next();
-        tokio::pin!(next);
-        let chunk = loop {
-            tokio::select! {
-                biased;
-                chunk = &mut next => break chunk?,
-                () = &mut pause, if !filling.is_empty() => {
-                    if !pass_on(&mut filling, buffers, arrivals).await {
-                        return Ok(());
-                    }
-                }
-            }
-        };
-        let Some(chunk) = chunk else { break };
-        let mut rest: &[u8] = &chunk;
-        while !rest.is_empty() {
-            if filling.is_empty() {
-                pause.as_mut().reset(tokio::time::Instant::now() + PATIENCE);
-            }
-            let taken = filling.fill(rest);
-            rest = &rest[taken..];
-            if filling.is_full() && !pass_on(&mut filling, buffers, arrivals).await {
-                return Ok(());
-            }
-        }
+/// Waits for some work as long as the disk is there. A network that stands still must not hide that nothing is wanted any
+/// more.
+async fn unless_gone<T>(work: impl Future<Output = T>, gone: oneshot::Receiver<()>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        _ = gone => None,
     }
-    if !filling.is_empty() {
-        let last: Bytes = filling.freeze();
-        drop(arrivals.send(Arrival::Chunk(last)).await);
-    }
-    Ok(())
-}
-
-/// Hands a buffer on and takes an empty one; returns false if the hash is gone.
-async fn pass_on(filling: &mut Filling, buffers: &Buffers, arrivals: &mpsc::Sender<Arrival>) -> bool {
-    let full = std::mem::replace(filling, buffers.take().await);
-    arrivals.send(Arrival::Chunk(full.freeze())).await.is_ok()
 }
 
 /// Runs a stage on a thread; the receiver gets its outcome.

@@ -4,11 +4,6 @@ use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Returns the window that is still to be fetched.
-pub fn remaining(position: u64, size: Option<u64>) -> Range<u64> {
-    position..size.unwrap_or(u64::MAX)
-}
-
 /// Returns how many bytes at the head of a body are not wanted: a source may begin
 /// earlier than it was asked to.
 ///
@@ -57,11 +52,5 @@ mod tests {
         assert_eq!(agree(None, Some(1)).unwrap(), Some(1));
         assert_eq!(agree(Some(1), Some(1)).unwrap(), Some(1));
         assert_eq!(agree(Some(1), Some(2)).unwrap_err().kind(), ErrorKind::Mismatch);
-    }
-
-    #[test]
-    fn what_remains_ends_where_the_blob_does() {
-        assert_eq!(remaining(5, Some(9)), 5..9);
-        assert_eq!(remaining(5, None), 5..u64::MAX);
     }
 }

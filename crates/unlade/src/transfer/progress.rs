@@ -17,7 +17,7 @@ pub struct Progress {
     parent: Option<Arc<Progress>>,
 }
 
-/// A download under way, for as long as it lives.
+/// A body that is open, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Connection(Arc<Progress>);
 
@@ -27,7 +27,7 @@ impl Progress {
         Arc::new(Self { parent: Some(Arc::clone(self)), ..Self::default() })
     }
 
-    /// Returns how many downloads are under way.
+    /// Returns how many connections bring bytes.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }
@@ -37,7 +37,8 @@ impl Progress {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    /// Returns how many bytes were not fetched again thanks to a resume: those before the last place where one began.
+    /// Returns how many bytes were not fetched again thanks to a resume: what an earlier run left, and what came before
+    /// a break.
     pub fn resumed(&self) -> u64 {
         self.resumed.load(Ordering::Relaxed)
     }
@@ -57,9 +58,15 @@ impl Progress {
         self.add(|progress| &progress.fetched, bytes);
     }
 
-    pub(crate) fn note_resumed(&self, place: u64) {
-        let before = self.resumed.fetch_max(place, Ordering::Relaxed);
-        self.add_above(|progress| &progress.resumed, place.saturating_sub(before));
+    pub(crate) fn add_resumed(&self, bytes: u64) {
+        self.add(|progress| &progress.resumed, bytes);
+    }
+
+    /// Forgets what was verified and resumed: it has to be fetched again.
+    pub(crate) fn start_over(&self) {
+        self.set_verified(0);
+        let resumed = self.resumed.swap(0, Ordering::Relaxed);
+        self.add_above(|progress| &progress.resumed, resumed.wrapping_neg());
     }
 
     pub(crate) fn set_total(&self, size: u64) {
@@ -110,9 +117,8 @@ mod tests {
         one.set_verified(5);
         inner.set_verified(9);
         inner.set_verified(0);
-        one.note_resumed(3);
-        one.note_resumed(2);
-        other.note_resumed(1);
+        one.add_resumed(3);
+        other.add_resumed(1);
         let connections = [one.connect(), inner.connect()];
         let counts = |it: &Progress| (it.fetched(), it.verified(), it.resumed(), it.connections(), it.total());
         assert_eq!(counts(&all), (7, 5, 4, 2, None));

@@ -63,8 +63,8 @@ impl Input {
     /// Takes the next order; returns false after the last.
     fn advance(&mut self) -> bool {
         match self.orders.blocking_recv() {
-            Some(Order::Chunk(chunk)) => {
-                self.chunk = chunk;
+            Some(Order::Chunk { bytes, .. }) => {
+                self.chunk = bytes;
                 return true;
             }
             Some(Order::Publish(proof)) => self.last = Some(Last::Publish(proof)),

@@ -1,0 +1,171 @@
+//! What one connection does: a piece of a blob, from its source to the hash.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::buffer::{Buffers, Filling};
+use super::fetch::Fetch;
+use super::front::Front;
+use super::hash::Arrival;
+use super::pieces::{Number, Pieces};
+use crate::error::{Error, Result};
+
+/// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// As long as the hash is busy, a piece whose turn has not come gives way to the one whose turn it is, but no longer
+/// than this: its bytes would only be written early and read back.
+const COURTESY: Duration = Duration::from_millis(20);
+
+/// How a piece behaves towards the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manners {
+    /// There are no others.
+    Alone,
+    /// It gives way to the piece whose turn it is.
+    GiveWay,
+}
+
+/// How the work on a piece ended.
+pub(super) enum Ended {
+    /// All of it, or all that the source has, was handed on.
+    Done,
+    /// It broke off, or was not begun; what came was handed on.
+    Broke(Error),
+    /// It was answered by the whole blob, of which nothing was handed on: the source gives no parts.
+    Whole(Box<Fetch>),
+    /// Nobody wants the bytes any more.
+    Gone,
+}
+
+/// Carries bytes from connections to the hash.
+///
+/// They are copied into recycled buffers: the HTTP library's own are free again at once, and the stages behind are
+/// woken rarely.
+#[derive(Clone, Copy)]
+pub(super) struct Carrier<'a> {
+    pub(super) buffers: &'a Buffers,
+    pub(super) arrivals: &'a mpsc::Sender<Arrival>,
+    pub(super) front: &'a Front,
+    pub(super) pieces: &'a Mutex<Pieces>,
+}
+
+/// What has come of a piece and was not handed on.
+struct Hand {
+    number: Number,
+    offset: u64,
+    filling: Option<Filling>,
+}
+
+/// What a fetch gives.
+enum Given {
+    Chunk(Bytes),
+    End,
+    Whole,
+}
+
+impl Carrier<'_> {
+    pub(super) fn pieces(&self) -> MutexGuard<'_, Pieces> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries a piece to its end, which may come nearer on the way.
+    ///
+    /// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on. If it is dropped, what
+    /// is in a buffer is lost, and counts as not handed on.
+    pub(super) async fn carry(self, number: Number, mut fetch: Fetch, manners: Manners) -> Ended {
+        let mut hand = Hand { number, offset: fetch.position(), filling: None };
+        let tick = sleep(PATIENCE);
+        tokio::pin!(tick);
+        loop {
+            if manners == Manners::GiveWay {
+                self.give_way(number).await;
+            }
+            fetch.shorten(self.pieces().end(number));
+            let mut since = Instant::now();
+            let given = {
+                // Kept while buffers go on: it may be waiting before a retry, or for an answer.
+                let next = next(&mut fetch, manners);
+                tokio::pin!(next);
+                loop {
+                    tokio::select! {
+                        biased;
+                        given = &mut next => break given,
+                        () = &mut tick => {
+                            tick.as_mut().reset(Instant::now() + PATIENCE);
+                            self.pieces().measure(number, 0, since.elapsed());
+                            since = Instant::now();
+                            if !self.hand_on(&mut hand).await {
+                                return Ended::Gone;
+                            }
+                        }
+                    }
+                }
+            };
+            let end = match given {
+                Ok(Given::Chunk(chunk)) => {
+                    self.pieces().measure(number, chunk.len() as u64, since.elapsed());
+                    if !self.take_in(&mut hand, &chunk).await {
+                        return Ended::Gone;
+                    }
+                    continue;
+                }
+                Ok(Given::Whole) => return Ended::Whole(Box::new(fetch)),
+                Ok(Given::End) => Ended::Done,
+                Err(error) => Ended::Broke(error),
+            };
+            return if self.hand_on(&mut hand).await { end } else { Ended::Gone };
+        }
+    }
+
+    /// Waits a little as long as the hash has enough to do and it is another piece's turn.
+    async fn give_way(&self, number: Number) {
+        let may_go = || self.front.is_idle() || self.pieces().is_first(number);
+        if !may_go() {
+            // Whether its turn has come or not, it goes on: the source does not wait for ever.
+            let _either = timeout(COURTESY, self.front.wait(may_go)).await;
+        }
+    }
+
+    /// Takes bytes in, and hands on what fills a buffer; returns false if the hash is gone.
+    async fn take_in(&self, hand: &mut Hand, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let filling = match &mut hand.filling {
+                Some(filling) => filling,
+                none => none.insert(self.buffers.take().await),
+            };
+            let taken = filling.fill(bytes);
+            bytes = &bytes[taken..];
+            if filling.is_full() && !self.hand_on(hand).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Hands on what has come; returns false if the hash is gone.
+    async fn hand_on(&self, hand: &mut Hand) -> bool {
+        let Some(filling) = hand.filling.take() else { return true };
+        let (offset, bytes) = (hand.offset, filling.freeze());
+        let length = bytes.len() as u64;
+        if self.arrivals.send(Arrival::Chunk { offset, bytes }).await.is_err() {
+            return false;
+        }
+        // Only now, and without a pause in between: if this is dropped before, the bytes are fetched again.
+        hand.offset += length;
+        self.pieces().advance(hand.number, length);
+        true
+    }
+}
+
+async fn next(fetch: &mut Fetch, manners: Manners) -> Result<Given> {
+    fetch.begin().await?;
+    if manners == Manners::GiveWay && fetch.is_whole_instead() {
+        return Ok(Given::Whole);
+    }
+    Ok(fetch.next().await?.map_or(Given::End, Given::Chunk))
+}
