@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -29,6 +30,15 @@ pub fn write(folder: &Path, tagged: &[(&str, &Document)]) {
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
     put(&folder.join("index.json"), index.to_string().as_bytes());
     put(&folder.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#);
+}
+
+/// Writes a file as if that were an hour ago, so that nobody takes it for one that is still being written.
+pub fn write_long_ago(path: &Path, content: impl AsRef<[u8]>) {
+    let written = fs::write(path, content).and_then(|()| {
+        let file = fs::File::options().append(true).open(path)?;
+        file.set_modified(SystemTime::now() - Duration::from_hours(1))
+    });
+    written.unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
 }
 
 /// Gives the path of a blob inside a layout.

@@ -159,7 +159,7 @@ fn the_operator_is_told_what_cannot_be_served_and_not_at_each_request() {
     Layout::new(&folder.path().join("ok"));
     Layout::new(&folder.path().join("My-Disk"));
     Layout::new(&folder.path().join("broken"));
-    std::fs::write(folder.path().join("broken/index.json"), "{").unwrap();
+    unlade_testkit::layout::write_long_ago(&folder.path().join("broken/index.json"), "{");
     let shelf = Shelf::open_watched(folder.path(), Arc::clone(&warned) as Arc<dyn Observer>).unwrap();
     let registry = Registry::run(Server::new(shelf));
     for _ in 0..3 {

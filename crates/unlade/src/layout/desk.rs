@@ -75,17 +75,20 @@ impl Desk {
         }
     }
 
-    /// Returns the survey of a layout whose index has a version: that of another reader who still uses it, or one
-    /// that is made now. To be called at the desk.
-    pub(super) fn survey(&self, version: Version, make: impl FnOnce() -> Result<Digests>) -> Result<Arc<Digests>> {
+    /// Returns the survey of a layout whose index has a version, if another reader still uses it. To be called at
+    /// the desk.
+    pub(super) fn known(&self, version: Version) -> Option<Arc<Digests>> {
+        let surveys = self.0.surveys.lock().unwrap_or_else(PoisonError::into_inner);
+        surveys.get(&version).and_then(Weak::upgrade)
+    }
+
+    /// Keeps a survey for others, as long as it is used. To be called at the desk.
+    pub(super) fn keep(&self, version: Version, survey: Digests) -> Arc<Digests> {
+        let survey = Arc::new(survey);
         let mut surveys = self.0.surveys.lock().unwrap_or_else(PoisonError::into_inner);
         surveys.retain(|_, survey| survey.strong_count() > 0);
-        if let Some(survey) = surveys.get(&version).and_then(Weak::upgrade) {
-            return Ok(survey);
-        }
-        let survey = Arc::new(make()?);
         surveys.insert(version, Arc::downgrade(&survey));
-        Ok(survey)
+        survey
     }
 
     fn send(&self, work: Work) -> Result<()> {

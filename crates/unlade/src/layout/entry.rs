@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::Stat;
 
@@ -41,6 +42,13 @@ impl Version {
             size: stat.st_size,
             times: [(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)), (stat.st_ctime, nanoseconds(stat.st_ctime_nsec))],
         }
+    }
+
+    /// Returns when the content was last changed, unless that is before 1970.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        let [(seconds, nanoseconds), _] = self.times;
+        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
     }
 }
 

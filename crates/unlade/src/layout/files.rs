@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::entry::Entry;
 use super::folder::Folder;
+use super::patience::settled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::digest::Digest;
 
@@ -21,22 +22,22 @@ impl Files {
         }
     }
 
-    /// Opens what says that this is a layout.
-    pub(super) fn version(&self) -> Result<Entry> {
-        match self {
-            Self::Archive(archive) => archive.version(),
-            Self::Folder(folder) => folder.file("oci-layout"),
-        }?
-        .ok_or_else(|| self.lacks("oci-layout"))
+    /// Looks at what says that this is a layout.
+    pub(super) fn version<T>(&self, look: impl Fn(&Entry) -> Result<T>) -> Result<T> {
+        let found = match self {
+            Self::Archive(archive) => archive.version()?.map(|entry| look(&entry)).transpose()?,
+            Self::Folder(folder) => settled(|| folder.file("oci-layout"), look)?.map(|(_, found)| found),
+        };
+        found.ok_or_else(|| self.lacks("oci-layout"))
     }
 
-    /// Opens `index.json` as it is now.
-    pub(super) fn index(&self) -> Result<Entry> {
-        match self {
-            Self::Archive(archive) => archive.index(),
-            Self::Folder(folder) => folder.file("index.json"),
-        }?
-        .ok_or_else(|| self.lacks("index.json"))
+    /// Looks at `index.json` as it is now, and again while another program may be writing it.
+    pub(super) fn index<T>(&self, look: impl Fn(&Entry) -> Result<T>) -> Result<T> {
+        let found = match self {
+            Self::Archive(archive) => archive.index()?.map(|entry| look(&entry)).transpose()?,
+            Self::Folder(folder) => settled(|| folder.file("index.json"), look)?.map(|(_, found)| found),
+        };
+        found.ok_or_else(|| self.lacks("index.json"))
     }
 
     /// Opens the blob with a digest.

@@ -29,8 +29,10 @@ struct Version {
 
 /// Checks that a folder or an archive says it is a layout of version 1.0.0.
 pub(super) fn check_version(files: &Files) -> Result<()> {
-    let version: Version = serde_json::from_slice(&files.version()?.read(MAX_VERSION)?)
-        .map_err(|cause| not_a_layout(files.name()).caused_by(cause))?;
+    let version: Version = files.version(|file| {
+        let text = file.read(MAX_VERSION)?;
+        serde_json::from_slice(&text).map_err(|cause| not_a_layout(files.name()).caused_by(cause))
+    })?;
     if version.image_layout_version == "1.0.0" {
         Ok(())
     } else {
@@ -40,12 +42,12 @@ pub(super) fn check_version(files: &Files) -> Result<()> {
 
 /// Reads `index.json` as it is now.
 pub(super) fn read(files: &Files, limit: u64) -> Result<Index> {
-    parse(&files.index()?, files, limit)
+    files.index(|file| parse(file, files.name(), limit))
 }
 
-/// Reads an `index.json` that is open.
-pub(super) fn parse(file: &entry::Entry, files: &Files, limit: u64) -> Result<Index> {
-    parse_text(file.read(limit)?.into(), files.name())
+/// Reads an `index.json` that is open, of a layout which errors call `name`.
+pub(super) fn parse(file: &entry::Entry, name: &str, limit: u64) -> Result<Index> {
+    parse_text(file.read(limit)?.into(), name)
 }
 
 /// Reads the text of the `index.json` of a layout, which errors call `name`.

@@ -5,6 +5,8 @@
 //! A layout may come from anyone and may be rewritten while it is read. Below its
 //! folder no link is followed and nothing but regular files is read, so that no
 //! layout can name a file outside itself; `index.json` is read anew for each call.
+//! One that cannot be used and was changed just now is looked at again for up to two
+//! seconds: some programs write it in place.
 //! A tar is read where it is: only its headers are looked at when it is opened.
 
 mod archive;
@@ -16,6 +18,7 @@ mod files;
 mod folder;
 mod index;
 mod lock;
+mod patience;
 mod walk;
 mod writer;
 

@@ -105,7 +105,7 @@ fn what_is_no_layout_is_refused_as_input() {
         let folder = TempDir::new().unwrap();
         for (file, text) in [("oci-layout", version), ("index.json", index)] {
             if let Some(text) = text {
-                std::fs::write(folder.path().join(file), text).unwrap();
+                unlade_testkit::layout::write_long_ago(&folder.path().join(file), text);
             }
         }
         assert_eq!(Layout::open(folder.path()).unwrap_err().kind(), expected, "{name}");

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::entry::Version;
 use super::{Layout, index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Document;
@@ -34,6 +35,13 @@ pub(super) struct Walk {
     survey: Option<Arc<Digests>>,
     /// How much of it is behind.
     place: usize,
+}
+
+/// What there is of an index.
+enum Found {
+    /// Another reader has been through it, and still uses what came of that.
+    Survey(Arc<Digests>),
+    Index(Version, Box<Index>),
 }
 
 /// How far a step of a walk came.
@@ -69,8 +77,17 @@ impl Walk {
 
     fn survey(&self) -> Result<Arc<Digests>> {
         let layout = &self.layout;
-        let index = layout.files.index()?;
-        layout.desk.survey(index.version, || survey(layout, &index::parse(&index, &layout.files, layout.max_document)?))
+        let found = layout.files.index(|file| {
+            if let Some(survey) = layout.desk.known(file.version) {
+                return Ok(Found::Survey(survey));
+            }
+            let index = index::parse(file, layout.files.name(), layout.max_document)?;
+            Ok(Found::Index(file.version, Box::new(index)))
+        })?;
+        match found {
+            Found::Survey(survey) => Ok(survey),
+            Found::Index(version, index) => Ok(layout.desk.keep(version, survey(layout, &index)?)),
+        }
     }
 }
 

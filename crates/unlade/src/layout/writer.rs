@@ -17,6 +17,7 @@ use super::capacity::{Capacity, too_large};
 use super::entry::Entry;
 use super::files::{Files, not_a_layout};
 use super::folder::{self, Folder};
+use super::patience::settled;
 use super::{Layout, MAX_DOCUMENT, index, lock, walk};
 use crate::cancel::Cancel;
 use crate::error::{Advice, Error, ErrorKind, Result};
@@ -115,7 +116,7 @@ impl LayoutWriter {
         };
         let root = Root::of(folder, path.to_owned(), durability);
         let folder = Folder::new(root.folder()?, path);
-        *writer.state() = Some(root);
+        *writer.state() = Some(Arc::clone(&root));
         if folder.file(VERSION)?.is_none() {
             // Another run may make it a layout between the two looks.
             if folder.holds_but(&BEFORE)? && folder.file(VERSION)?.is_none() {
@@ -123,12 +124,8 @@ impl LayoutWriter {
             }
             return Ok(writer);
         }
-        let index = folder.file(INDEX)?;
-        let files = Files::Folder(folder);
-        index::check_version(&files)?;
-        if let Some(index) = index {
-            index::parse(&index, &files, writer.max_document)?;
-        }
+        index::check_version(&Files::Folder(folder))?;
+        writer.index(&Folder::new(root.folder()?, path))?;
         Ok(writer)
     }
 
@@ -277,14 +274,24 @@ impl LayoutWriter {
         fill(target, &content, text, &terms.job(content.clone())).map(drop)
     }
 
+    /// Reads the index that is there, and says what it means; other programs write it without a lock.
+    fn index(&self, folder: &Folder) -> Result<Option<(Entry, (Bytes, Index))>> {
+        settled(
+            || folder.file(INDEX),
+            |index| {
+                let text = Bytes::from(index.read(self.max_document)?);
+                let index = index::parse_text(text.clone(), folder.name())?;
+                Ok((text, index))
+            },
+        )
+    }
+
     /// Returns the text of the index with further entries, or the index as it is if it has them.
     fn edited(&self, folder: &Folder, entries: &[Descriptor]) -> Result<Edited> {
-        let index = folder.file(INDEX)?;
-        let before = match &index {
-            Some(index) => Bytes::from(index.read(self.max_document)?),
-            None => Bytes::from_static(index_text::EMPTY.as_bytes()),
+        let (index, before) = match self.index(folder)? {
+            Some((file, (text, _))) => (Some(file), text),
+            None => (None, Bytes::from_static(index_text::EMPTY.as_bytes())),
         };
-        index::parse_text(before.clone(), folder.name())?;
         let text = index_text::add(&before, entries).map_err(|cause| {
             Error::new(ErrorKind::Malformed, format!("cannot add to index.json of {}", folder.name())).caused_by(cause)
         })?;
@@ -326,9 +333,8 @@ impl LayoutWriter {
         let root = self.state().clone();
         if let Some(root) = root {
             let folder = Folder::new(root.folder()?, &self.path);
-            if let Some(index) = folder.file(INDEX)? {
-                size = index.size();
-                let index = index::parse_text(index.read(self.max_document)?.into(), folder.name())?;
+            if let Some((file, (_, index))) = self.index(&folder)? {
+                size = file.size();
                 named.extend(index.manifests.iter().filter_map(|entry| Some(entry.descriptor()?.digest.clone())));
             }
         }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::sources::{Name, Sources, path};
 
 /// The modules that read the clock, with the reason. All others are told what time it is, or do not need to know.
-const CLOCKS: [(&str, &str); 6] = [
+const CLOCKS: [(&str, &str); 7] = [
     ("auth::token", "tokens expire"),
+    ("layout::patience", "what is broken is judged at once, unless it is so new that somebody may still be writing it"),
     ("registry::host", "a host says until when it wants to be left alone"),
     ("retry", "servers say when to come back, and errors how long was tried"),
     ("target::lock", "another process is waited for until a deadline"),

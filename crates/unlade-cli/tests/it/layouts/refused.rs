@@ -25,7 +25,7 @@ fn what_holds_other_things_is_refused_and_untouched() {
     layout::write(&path("newer"), &[]);
     fs::write(path("newer/oci-layout"), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
     layout::write(&path("broken"), &[]);
-    fs::write(path("broken/index.json"), "{").unwrap();
+    layout::write_long_ago(&path("broken/index.json"), "{");
     layout::write(&path("linked"), &[]);
     fs::remove_file(path("linked/index.json")).unwrap();
     symlink("../newer/index.json", path("linked/index.json")).unwrap();

@@ -1,10 +1,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use unlade_testkit::layout::write_long_ago;
 
 use super::*;
 use crate::observe::Blind;
@@ -106,7 +108,7 @@ fn what_is_no_place_for_a_layout_is_refused() {
         for name in files {
             let path = place.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, if *name == VERSION { VERSION_TEXT } else { b"[]" }).unwrap();
+            write_long_ago(&path, if *name == VERSION { VERSION_TEXT } else { b"[]" });
         }
         let before = listing(place.path());
         let error = LayoutWriter::open(place.path(), Durability::NoSync).unwrap_err();
@@ -146,12 +148,39 @@ fn an_index_that_cannot_be_added_to_stays_as_it_is() {
         (&format!(r#"{{"manifests":[],"x":"{}"}}"#, "x".repeat(4 << 20)), ErrorKind::TooLarge),
         (&format!(r#"{{"manifests":[],"x":"{}"}}"#, "x".repeat((4 << 20) - 100)), ErrorKind::TooLarge),
     ] {
-        fs::write(&path, text).unwrap();
+        write_long_ago(&path, text);
         let error = writer.publish(&[entry("v2", Some("v2"))], [], &terms()).unwrap_err();
         assert_eq!(error.kind(), expected, "{error:?}");
         assert!(fs::read(&path).unwrap() == text.as_bytes(), "it was changed");
         assert_eq!(listing(place.path()).len(), 3, "{:?}", listing(place.path()));
     }
+}
+
+#[test]
+fn another_program_may_write_in_place_all_the_time() {
+    let place = TempDir::new().unwrap();
+    add(&open(place.path()), "v1").unwrap();
+    let (index, version) = (place.path().join(INDEX), place.path().join(VERSION));
+    let text = fs::read(&index).unwrap();
+    let stop = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                // Each empties the file and then fills it, as skopeo does.
+                fs::write(&version, VERSION_TEXT).unwrap();
+                fs::write(&index, &text).unwrap();
+            }
+        });
+        let outcome = (0..20).try_for_each(|_| {
+            add(&LayoutWriter::open(place.path(), Durability::NoSync)?, "v2")?;
+            let layout = Layout::open(place.path())?;
+            let found = layout.referrers_of(&manifest("v1").0, None);
+            runtime.block_on(futures_util::TryStreamExt::try_collect::<Vec<_>>(found)).map(drop)
+        });
+        stop.store(true, Ordering::Relaxed);
+        outcome.unwrap();
+    });
 }
 
 #[test]
