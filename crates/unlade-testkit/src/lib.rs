@@ -20,6 +20,7 @@ mod exchange;
 mod fault;
 mod http;
 pub mod layout;
+pub mod link;
 mod origin;
 pub mod process;
 pub mod real;

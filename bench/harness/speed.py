@@ -1,0 +1,177 @@
+"""The scenarios that time everyone: wall and CPU, in turns."""
+
+import os
+import statistics
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from .contenders import programs, tool, regctl_environment, unlade
+from .process import Failed, Program, files
+from .registry import MIB, Link
+from .report import Result, least, most
+
+CONNECTIONS = 8
+CAP = 20 * MIB
+WINDOW = 3 * MIB
+DELAY = 25
+
+
+def compare(everyone, out, size, rounds):
+    """Runs everyone in turn, after a round in which memory is followed and time does not count."""
+    peaks = {program.name: program.run(out, size, watch=True)["peak"] for program in everyone}
+    runs = {program.name: [] for program in everyone}
+    for _ in range(rounds):
+        for program in everyone:
+            runs[program.name].append(program.run(out, size))
+    return {program.name: medians(runs[program.name]) | {"peak": peaks[program.name]} for program in everyone}
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in ("wall", "cpu")}
+
+
+def best(everyone, found, key):
+    """The best of those that verify as unlade does, in one go; None where there are none."""
+    return min((found[program.name][key] for program in everyone if program.kind == "peer"), default=None)
+
+
+def ratio(ours, theirs):
+    return None if theirs is None else ours / theirs
+
+
+def table(title, everyone, found, figures):
+    ours = found["unlade"]
+    verifies = {"peer": "yes", "unlade": "yes", "script": "after", "unverified": "no"}
+    columns = ["program", "verifies", "wall s", "CPU s", "peak MiB", "unlade's wall", "unlade's CPU"]
+    rows = []
+    for program in everyone:
+        got = found[program.name]
+        rows.append([program.name, verifies[program.kind], got["wall"], got["cpu"], round(got["peak"], 1) or None,
+                     f"{ours['wall'] / got['wall']:.2f}×", f"{ours['cpu'] / got['cpu']:.2f}×"])
+    return Result(title, columns, rows, figures)
+
+
+def over_tls(bench):
+    artifact = bench.artifact()
+    everyone = programs(bench, artifact, bench.registry.tls)
+    found = compare(everyone, bench.out, artifact.size, bench.runs)
+    ours = found["unlade"]
+    figures = [
+        most("CPU, to the best peer", ratio(ours["cpu"], best(everyone, found, "cpu")), 0.8),
+        most("CPU, to curl and openssl", ratio(ours["cpu"], _of(found, "curl, openssl", "cpu")), 0.85),
+        most("wall, to the best peer", ratio(ours["wall"], best(everyone, found, "wall")), 0.65),
+        most("wall, to curl alone", ratio(ours["wall"], _of(found, "curl", "wall")), 1.2),
+    ]
+    return table(f"{artifact.size // MIB} MiB over TLS on loopback", everyone, found, figures)
+
+
+def plainly(bench):
+    artifact = bench.artifact()
+    everyone = programs(bench, artifact, bench.registry.plain, plain=True)
+    found = compare(everyone, bench.out, artifact.size, bench.runs)
+    figures = [most("wall, to the best peer", ratio(found["unlade"]["wall"], best(everyone, found, "wall")), 0.65)]
+    return table(f"{artifact.size // MIB} MiB without TLS on loopback", everyone, found, figures)
+
+
+def _of(found, name, key):
+    return found[name][key] if name in found else None
+
+
+def onto_disk(bench):
+    artifact = bench.artifact()
+    copy = ["sh", "-c", 'cp "$1" disk.img && sync disk.img .', "sh", bench.registry.path(artifact)]
+    everyone = [unlade(bench, artifact, bench.registry.tls), Program("cp, sync", copy, kind="unverified")]
+    runs = {program.name: [] for program in everyone}
+    for _ in range(bench.runs):
+        for program in everyone:
+            subprocess.run(["sync"], check=True)
+            runs[program.name].append(program.run(bench.disk, artifact.size))
+    found = {name: medians(done) | {"peak": 0} for name, done in runs.items()}
+    figures = [most("wall, to cp and sync", found["unlade"]["wall"] / found["cp, sync"]["wall"], 1.1)]
+    return table(f"{artifact.size // MIB} MiB over TLS onto a disk, synced", everyone, found, figures)
+
+
+def far(bench, title, figures, together=False, **terms):
+    """Through a link. Where the link is the limit, a peer's time is the same in each round: one is enough."""
+    artifact = bench.artifact()
+    with Link(bench.link, bench.registry.tls, **terms) as link:
+        everyone = programs(bench, artifact, link.port)
+        if not together:
+            found = compare(everyone, bench.out, artifact.size, bench.runs)
+        else:
+            ours, theirs = everyone[0], everyone[1:]
+            found = compare([ours], bench.out, artifact.size, bench.runs)
+            with ThreadPoolExecutor(together) as pool:
+                places = [bench.out / str(number) for number in range(len(theirs))]
+                done = pool.map(lambda program, place: _alone(program, place, artifact.size), theirs, places)
+                found |= {program.name: run for program, run in zip(theirs, done)}
+    return table(f"{artifact.size // MIB} MiB over TLS, {title}", everyone, found, figures(artifact, everyone, found))
+
+
+def _alone(program, place, size):
+    run = program.run(place, size)
+    for file in files(place):
+        file.unlink()
+    return run
+
+
+def capped(bench):
+    def figures(artifact, everyone, found):
+        ours = found["unlade"]["wall"]
+        single = best(everyone, found, "wall") or _of(found, "curl", "wall")
+        ideal = artifact.size / (CONNECTIONS * CAP)
+        return [least("speed, to the fastest single stream", ratio(single, ours) if single else None, 6),
+                most("wall, to connections × cap", ours / ideal, 1.1)]
+
+    return far(bench, "20 MiB/s for each connection", figures, together=4, rate=CAP)
+
+
+def windowed(bench):
+    def figures(_, everyone, found):
+        single = best(everyone, found, "wall")
+        return [least("speed, to the best peer", ratio(single, found["unlade"]["wall"]) if single else None, 5)]
+
+    return far(bench, "50 ms round trip, 3 MiB in flight for each connection", figures, together=2, delay=DELAY, window=WINDOW)
+
+
+def delayed(bench):
+    def figures(_, everyone, found):
+        return [most("wall, to the best peer", ratio(found["unlade"]["wall"], best(everyone, found, "wall")), 0.9)]
+
+    return far(bench, "50 ms round trip", figures, delay=DELAY)
+
+
+def layers(bench):
+    count = 500
+    artifact = bench.registry.publish("layers", 4096, count=count)
+    host = f"localhost:{bench.registry.tls}"
+    everyone = [unlade(bench, artifact, bench.registry.tls, output="files")]
+    if bench.takes("oras"):
+        everyone.append(Program("oras", [tool("oras"), "pull", "--plain-http=false", "--ca-file", bench.authority, "-o", "files",
+                                         f"{host}/{artifact.name}:v1"], environment=bench.home()))
+    if bench.takes("regctl"):
+        everyone.append(Program("regctl", ["sh", "-c", 'mkdir files && "$@"', "sh", tool("regctl"), "artifact", "get", "-o", "files",
+                                           f"{host}/{artifact.name}:v1"], environment=regctl_environment(bench, host, plain=False)))
+    runs = {program.name: [] for program in everyone}
+    for _ in range(2 * bench.runs + 1):
+        for program in everyone:
+            runs[program.name].append(program.run(bench.out, 4096))
+            there = len(files(bench.out / "files"))
+            if there != count:
+                raise Failed(f"{program.name} left {there} files instead of {count}")
+    found = {name: medians(done) | {"peak": 0} for name, done in runs.items()}
+    bench.registry.remove(artifact)
+    figures = [most("wall, to the best peer", ratio(found["unlade"]["wall"], best(everyone, found, "wall")), 0.8)]
+    return table(f"{count} layers of 4 KiB over TLS into a folder", everyone, found, figures)
+
+
+def start_up(bench):
+    times = []
+    for _ in range(100):
+        began = time.monotonic()
+        subprocess.run([bench.unlade, "--version"], check=True, stdout=subprocess.DEVNULL)
+        times.append(time.monotonic() - began)
+    took, size = statistics.median(times) * 1000, os.stat(bench.unlade).st_size / 1e6
+    figures = [most("`unlade --version`", took, 5, " ms"), most("size of the program", size, 12, " MB")]
+    return Result("Start", ["what", "measured"], [["--version, ms", took], ["size, MB", size]], figures)
