@@ -1,8 +1,13 @@
 //! Content that is the same on every machine and in every run.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Mutex, OnceLock};
 
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512};
+use bytes::Bytes;
+
+use crate::server::lock;
 
 /// Makes `len` bytes that do not compress and depend on `seed` alone.
 ///
@@ -22,6 +27,13 @@ pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
     }
     out.truncate(len);
     out
+}
+
+/// Gives what [`bytes`] makes, made once in a process: for blobs so large that making them takes its time.
+pub fn shared(seed: u64, len: usize) -> Bytes {
+    static MADE: OnceLock<Mutex<HashMap<(u64, usize), Bytes>>> = OnceLock::new();
+    let mut made = lock(MADE.get_or_init(Mutex::default));
+    made.entry((seed, len)).or_insert_with(|| bytes(seed, len).into()).clone()
 }
 
 /// Gives the digest of some bytes as registries write it: `sha256:` and 64 hexadecimal digits.

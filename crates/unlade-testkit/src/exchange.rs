@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::access::shown;
 use crate::answer::Answer;
-use crate::fault::{Fault, Here, Step, honest, lie};
+use crate::fault::{Here, Step, honest, lie};
 use crate::http::{RequestLine, RequestRest, header};
 use crate::record::{ReceivedRequest, Recorder};
 use crate::script::Script;
@@ -47,7 +47,7 @@ fn decide(
     wire: &mut Wire,
     line: RequestLine,
 ) -> io::Result<Vec<Step>> {
-    let fault = desk.script().take(&line);
+    let early = desk.script().take_early(&line);
     let mut here = Here {
         method: line.method.clone(),
         target: line.target.clone(),
@@ -56,11 +56,12 @@ fn decide(
         realm: String::new(),
         shown: String::new(),
     };
-    if let Some(early @ Fault::EarlyAnswer) = &fault {
+    if let Some(early) = &early {
         record(desk, connection, wire, line, RequestRest::default())?;
         return Ok(lie(early, &Answer::new(503), &here));
     }
     let rest = RequestRest::read(wire)?;
+    let fault = desk.script().take(&line, header(&rest.headers, "range"));
     header(&rest.headers, "host").unwrap_or("127.0.0.1").clone_into(&mut here.authority);
     here.realm = desk.realm(format!("{scheme}://{}/token", here.authority));
     let request = record(desk, connection, wire, line, rest)?;
@@ -96,8 +97,15 @@ fn record(
 
 /// Does what the steps say; gives the connection back if it still lives.
 fn obey(mut wire: Wire, steps: Vec<Step>, desk: &impl Desk) -> io::Result<Option<Wire>> {
+    // One is inside until all is sent, or could not be.
+    let mut inside = None;
     for step in steps {
         match step {
+            Step::Admit(limit, beyond) => match desk.script().crowd.enter(limit) {
+                None => return obey(wire, beyond, desk),
+                admitted => inside = admitted,
+            },
+            Step::Gather(count) => desk.script().gate.gather(count),
             Step::Bytes(bytes) => wire.write(&bytes)?,
             Step::Close => return wire.finish().map(|()| None),
             Step::Dribble(bytes) => bytes.chunks(1).try_for_each(|byte| wire.write(byte))?,
@@ -114,5 +122,6 @@ fn obey(mut wire: Wire, steps: Vec<Step>, desk: &impl Desk) -> io::Result<Option
             })?,
         }
     }
+    drop(inside);
     Ok(Some(wire))
 }

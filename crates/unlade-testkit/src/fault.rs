@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod content;
+mod crowd;
 mod listing;
 mod protocol;
 mod range;
@@ -40,6 +41,16 @@ impl RetryAfter {
             Self::Seconds(seconds) => Some(seconds.to_string()),
         }
     }
+}
+
+/// What a server does with those that are too many.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Beyond {
+    /// Resets the connection.
+    Reset,
+    /// Answers with a status, and when to come back.
+    Status(u16, RetryAfter),
 }
 
 macro_rules! faults {
@@ -267,12 +278,25 @@ faults! {
     91 TagsHeavy;
     /// Lists referrers as being of one type, whatever type they have.
     92 ReferrersRetyped { /** The type. */ to: &'static str = "application/x-other" };
+    /// Answers well once so many requests for which this is scripted wait together; that fewer ever do fails the test.
+    93 Gathered { /** How many. */ count: usize = 1 };
+    /// Answers well as long as fewer than so many for which this is scripted are served at the time.
+    94 Crowded { /** How many are served. */ limit: usize = 0, /** What the others get. */ beyond: Beyond = Beyond::Reset };
+    /// Sends other bytes, as many: a blob that was changed under its name.
+    95 BlobChanged;
+    /// Answers a range as `multipart/byteranges`, though it is one.
+    96 RangeMultipart;
+    /// Answers a range with a `Content-Range` that leaves the total open.
+    97 RangeTotalUnknown;
+    /// Answers well, and forgets all tokens.
+    98 TokensExpire;
 }
 
 /// Turns the true answer into what the fault makes of it.
 pub(crate) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Vec<Step> {
     body::lie(fault, answer, here)
         .or_else(|| range::lie(fault, answer, here))
+        .or_else(|| crowd::lie(fault, answer, here))
         .or_else(|| access::lie(fault, here))
         .or_else(|| redirect::lie(fault, here))
         .or_else(|| content::lie(fault, answer, here))
@@ -304,7 +328,7 @@ mod tests {
             for fault in Fault::examples() {
                 let told = lie(&fault, &answer, &here);
                 // These need what this answer has not: a body, sizes or entries in JSON, a HEAD request.
-                let without_effect = matches!(fault.number(), 8 | 57 | 76 | 87 | 92);
+                let without_effect = matches!(fault.number(), 8 | 57 | 76 | 87 | 92 | 95);
                 assert!(told != truth || without_effect, "F{} {}", fault.number(), fault.name());
             }
         }

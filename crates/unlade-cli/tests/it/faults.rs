@@ -27,6 +27,7 @@ mod case;
 mod content;
 mod listing;
 mod matchers;
+mod parallel;
 mod protocol;
 mod range;
 mod realm;
@@ -46,6 +47,7 @@ fn every_numbered_fault_is_met_by_a_case() {
         body::all(),
         content::all(),
         listing::all(),
+        parallel::all(),
         protocol::all(),
         range::all(),
         realm::all(),

@@ -45,7 +45,7 @@ fn unauthorized() -> Answer {
     Answer::error(401, "UNAUTHORIZED", "authentication required")
 }
 
-fn later(answer: Answer, retry_after: &RetryAfter) -> Answer {
+pub(super) fn later(answer: Answer, retry_after: &RetryAfter) -> Answer {
     match retry_after.value() {
         None => answer,
         Some(value) => answer.header("Retry-After", &value),

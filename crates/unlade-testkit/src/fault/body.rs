@@ -17,6 +17,8 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
         Fault::TokenExpiresMidBody { after } => vec![part(*after), Step::ExpireTokens, Step::Reset],
         Fault::StallBody { after } => vec![part(*after), Step::Hold],
         Fault::TrickleBody { pause } => vec![Step::Bytes(answer.head().into()), Step::Trickle(body, *pause)],
+        Fault::BlobChanged => vec![head_and(answer.head(), &body.iter().map(|byte| !byte).collect::<Vec<u8>>())],
+        Fault::TokensExpire => vec![head_and(answer.head(), &body), Step::ExpireTokens],
         Fault::FlipByte { at } => vec![head_and(answer.head(), &flip(&body, *at))],
         Fault::LengthTooLarge { by } => vec![head_and(announced(answer.body.len() + by), &body), Step::Close],
         Fault::LengthTooSmall { by } => {

@@ -18,6 +18,8 @@ pub(super) fn lie(fault: &Fault, answer: &Answer, here: &Here) -> Option<Vec<Ste
             partial(start, last).header("Content-Range", &content_range(start, last, whole.len() + 1))
         }
         Fault::RangeMissing => partial(start, last).without("Content-Range"),
+        Fault::RangeMultipart => partial(start, last).header("Content-Type", "multipart/byteranges; boundary=part"),
+        Fault::RangeTotalUnknown => partial(start, last).header("Content-Range", &format!("bytes {start}-{last}/*")),
         Fault::RangeDuplicated => {
             partial(start, last).also("Content-Range", &content_range(start + 1, last + 1, whole.len() + 1))
         }

@@ -9,6 +9,8 @@ use crate::answer::Answer;
 /// One act of a server. A list without an end among its steps keeps the connection alive.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
+    /// Goes on only if fewer than so many are served so at the time, else with the other steps alone.
+    Admit(usize, Vec<Step>),
     /// Sends bytes.
     Bytes(Bytes),
     /// Ends our half of the connection in order.
@@ -19,6 +21,8 @@ pub(crate) enum Step {
     Endless(Bytes),
     /// Makes all tokens invalid.
     ExpireTokens,
+    /// Waits until so many requests do.
+    Gather(usize),
     /// Keeps the connection without a word.
     Hold,
     /// Resets the connection.

@@ -18,6 +18,9 @@ cases! {
         .lie(blob(), Fault::CutBody { after: 0 })
         .succeeds(&["manifest", "blob", "blob"])
         .fetched(100_000, 0);
+    a_blob_that_was_changed_is_noticed => Case::new()
+        .lie(blob(), Fault::BlobChanged)
+        .fails("Mismatch", 5, &["manifest", "blob"]);
     a_blob_that_is_cut_again_goes_on_from_there => Case::new()
         .lie(blob(), Fault::CutBody { after: 1000 })
         .lie(blob(), Fault::CutBody { after: 70_000 })

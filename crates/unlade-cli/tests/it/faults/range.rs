@@ -1,4 +1,4 @@
-//! Answers to ranges: F14 to F22. Only a resume asks for a range, so each case begins with a cut.
+//! Answers to ranges: F14 to F22, F96, F97. Only a resume asks for a range, so each case begins with a cut.
 
 use unlade_testkit::Fault;
 
@@ -20,6 +20,12 @@ cases! {
     a_part_with_two_places_is_refused => resumed(Fault::RangeDuplicated)
         .fails("PeerMisbehaved", 1, RESUMED)
         .says(&["several Content-Range headers"]);
+    a_part_in_several_parts_is_refused => resumed(Fault::RangeMultipart)
+        .fails("PeerMisbehaved", 1, RESUMED)
+        .says(&["several parts"]);
+    a_part_of_a_whole_that_is_not_told_is_taken => resumed(Fault::RangeTotalUnknown)
+        .succeeds(RESUMED)
+        .fetched(100_000, 1000);
     a_part_that_nobody_asked_for_is_refused => Case::new()
         .lie(blob(), Fault::RangeUnasked)
         .fails("PeerMisbehaved", 1, &["manifest", "blob"])

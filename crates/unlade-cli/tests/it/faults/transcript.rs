@@ -16,6 +16,12 @@ pub(super) fn expect(who: &str, requests: &[ReceivedRequest], expected: &[String
     assert!(same, "{who} saw {found:#?} where these were expected: {expected:#?}");
 }
 
+/// Says whether a path or a line is about a blob, or about the token that one of its parts may need.
+pub(super) fn is_of_a_part(what: &str) -> bool {
+    ["blob", "signed", "token"].iter().any(|word| what.trim_start_matches('/').starts_with(word))
+        || what.contains("/blobs/")
+}
+
 fn line(request: &ReceivedRequest) -> String {
     let mut words = Vec::new();
     if request.method != "GET" {

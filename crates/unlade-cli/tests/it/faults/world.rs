@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use unlade_testkit::content::bytes;
+use unlade_testkit::content::shared;
 use unlade_testkit::document::{Document, Image, Index};
 use unlade_testkit::process::Run;
 use unlade_testkit::tls::Authority;
@@ -152,7 +152,7 @@ impl World {
             builder = builder.blobs_at(&origin.url(""));
         }
         let registry = builder.start();
-        let leaf = Image::titled("disk.raw", bytes(1, setup.size));
+        let leaf = Image::titled("disk.raw", shared(1, setup.size));
         let root = match setup.question {
             Question::Index => Index::two_architectures(Image::untitled("of amd64"), leaf.clone()),
             _ => leaf.clone(),
@@ -277,6 +277,11 @@ impl Question {
 }
 
 impl Setup {
+    /// Says whether the blob is so large that it comes over several connections.
+    pub(super) fn is_parallel(&self) -> bool {
+        self.size > 16 << 20
+    }
+
     /// The requests that the registry sees when nobody lies.
     pub(super) fn honest_requests(&self) -> Vec<String> {
         let requests = self.question.requests();
