@@ -12,6 +12,7 @@
 mod archive;
 mod blob;
 mod capacity;
+mod deposit;
 mod desk;
 mod entry;
 mod files;
@@ -33,6 +34,7 @@ use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 pub use blob::{Blob, CHUNK};
 pub(crate) use capacity::Capacity;
+pub(crate) use deposit::{MAX_TURNS, is_overtaken};
 pub use desk::Desk;
 pub(crate) use walk::MAX_MANIFESTS;
 pub use writer::{LayoutWriter, Terms};

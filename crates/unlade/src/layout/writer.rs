@@ -5,7 +5,6 @@
 //! it stops. See `docs/decisions/layout-writing.md`.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::capacity::{Capacity, too_large};
+use super::deposit::{fill, unhindered};
 use super::entry::Entry;
 use super::files::{Files, not_a_layout};
 use super::folder::{self, Folder};
@@ -31,8 +31,8 @@ use crate::spec::media_type::MediaType;
 use crate::spec::reference::Selector;
 use crate::target::file::{Durability, FileOptions, FileTarget, Place};
 use crate::target::folder::Root;
-use crate::target::{Job, Positioned as _, Receipt, Room, Stage as _, refuse_among_devices, sync};
-use crate::verify::{Proof, Verifier, digest_of};
+use crate::target::{Job, Receipt, refuse_among_devices, sync};
+use crate::verify::digest_of;
 
 /// The file that makes a folder a layout, and what it says.
 const VERSION: &str = "oci-layout";
@@ -45,9 +45,6 @@ const BLOBS: &str = "blobs";
 /// What a folder may hold and become a layout: what a run leaves that is killed before it wrote [`VERSION`], and what
 /// file systems put into their topmost folder.
 const BEFORE: [&str; 4] = ["blobs", "lost+found", ".oci-layout.unlade-partial", ".index.json.unlade-partial"];
-
-/// How much of a file that is there is in memory while it is hashed, in bytes.
-const BUFFER: usize = 64 << 10;
 
 /// A layout in a folder, for writing. Several processes may add to the same one at the same time.
 #[derive(Debug, Clone)]
@@ -203,7 +200,7 @@ impl LayoutWriter {
     /// [`ErrorKind::Mismatch`] if the bytes are not what the digest names, and what a file's target reports.
     pub fn put(&self, digest: &Digest, bytes: &[u8], terms: &Terms) -> Result<Receipt> {
         let content = Content { digest: digest.clone(), size: Some(bytes.len() as u64) };
-        fill(self.blob(digest)?, &content, bytes, &terms.job(content.clone()))
+        unhindered(|| fill(self.blob(digest)?, &content, bytes, &terms.job(content.clone())))
     }
 
     /// Names content that is there in `index.json`, and makes the folder a layout if it is none yet; blocks.
@@ -345,41 +342,6 @@ impl LayoutWriter {
         // Asked for first, as above.
         let root = self.state().clone();
         root.map_or(Ok(None), |root| Folder::new(root.folder()?, &self.path).blob(digest))
-    }
-}
-
-/// Fills a target with bytes in memory, unless it holds them already.
-fn fill(mut target: FileTarget, content: &Content, bytes: &[u8], job: &Job) -> Result<Receipt> {
-    if let Room::Present(present) = target.prepare(job)? {
-        match prove(present, Verifier::begin(content, target.ticket())) {
-            Ok(proof) => return Box::new(target).publish(proof),
-            Err(error) if error.kind() == ErrorKind::Mismatch => {}
-            Err(error) => return Err(error),
-        }
-        // It is not offered again, and will be replaced.
-        target.prepare(job)?;
-    }
-    finish(target, content, bytes)
-}
-
-/// Fills a target that has room, and publishes it.
-fn finish(target: FileTarget, content: &Content, bytes: &[u8]) -> Result<Receipt> {
-    let mut verifier = Verifier::begin(content, target.ticket());
-    verifier.absorb(bytes)?;
-    let proof = verifier.settle()?;
-    target.pages()?.write_at(bytes, 0)?;
-    Box::new(target).publish(proof)
-}
-
-fn prove(mut present: impl Read, mut verifier: Verifier) -> Result<Proof> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match present.read(&mut buffer) {
-            Ok(0) => return verifier.settle(),
-            Ok(read) => verifier.absorb(&buffer[..read])?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("cannot read the file that is there already", error)),
-        }
     }
 }
 

@@ -24,7 +24,7 @@ use super::publish::{Publication, exists};
 use super::room::reserve;
 use super::root::Root;
 use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::{Blind, Event, Observer};
 use crate::verify::{Proof, Ticket};
 
@@ -234,7 +234,7 @@ impl FileTarget {
             return Ok(());
         }
         let message = format!("{} was changed while it was verified", self.place.path().display());
-        Err(Error::new(ErrorKind::Io, message))
+        Err(Error::new(ErrorKind::Io, message).advise(Advice::RunAgain))
     }
 
     /// Makes a file durable that was there: whoever wrote it may not have done so.

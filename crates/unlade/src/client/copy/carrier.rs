@@ -11,7 +11,7 @@ use crate::artifact::download::incomplete;
 use crate::cancel::Cancel;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::layout::{LayoutWriter, Terms};
+use crate::layout::{LayoutWriter, MAX_TURNS, Terms, is_overtaken};
 use crate::observe::Event;
 use crate::source::{Catalog, Document, EndpointId, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
@@ -140,6 +140,18 @@ impl Carrier {
         if self.options.intent == Intent::Look {
             return Ok(Outcome::Done(Box::new(self.looked_at(named(blob)).await?), Vec::new()));
         }
+        for _ in 1..MAX_TURNS {
+            match self.deliver(wanted, cancel).await {
+                Err(error) if is_overtaken(&error) => {}
+                outcome => return outcome,
+            }
+        }
+        self.deliver(wanted, cancel).await
+    }
+
+    /// Brings a blob into the layout, unless it is there.
+    async fn deliver(&self, wanted: &Wanted, cancel: &Cancel) -> Result<Outcome> {
+        let blob = &wanted.blob;
         let (layout, digest) = (self.layout.clone(), blob.digest.clone());
         let target = Target::Positioned(Box::new(blocking(move || layout.blob(&digest)).await?));
         let source = Arc::clone(&self.catalog) as Arc<dyn Source>;

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unlade_testkit::layout::write_long_ago;
 
+use super::super::deposit::{MAX_TURNS, prove};
 use super::*;
 use crate::observe::Blind;
 use crate::source::SourceExt as _;
 use crate::spec::descriptor::REF_NAME;
 use crate::spec::media_type::{OCI_INDEX, OCI_MANIFEST};
-use crate::target::Status;
+use crate::target::{Room, Stage as _, Status};
+use crate::verify::Verifier;
 
 fn terms() -> Terms {
     Terms::new(Duration::from_mins(1), Cancel::new(), Arc::new(Blind))
@@ -181,6 +183,34 @@ fn another_program_may_write_in_place_all_the_time() {
         stop.store(true, Ordering::Relaxed);
         outcome.unwrap();
     });
+}
+
+#[test]
+fn a_blob_that_another_program_puts_there_as_well_is_looked_at_anew() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    let (digest, text) = manifest("v1");
+    writer.put(&digest, &text, &terms()).unwrap();
+    let content = Content { digest: digest.clone(), size: Some(text.len() as u64) };
+    let turns = std::cell::Cell::new(0);
+    let attempt = |hindered: u32| {
+        let mut target = writer.blob(&digest)?;
+        let Room::Present(present) = target.prepare(&terms().job(content.clone()))? else { panic!("it is there") };
+        let proof = prove(present, Verifier::begin(&content, target.ticket()))?;
+        turns.set(turns.get() + 1);
+        if turns.get() <= hindered {
+            fs::write(place.path().join("new"), &text).unwrap();
+            fs::rename(place.path().join("new"), writer.path_of(&digest)).unwrap();
+        }
+        Box::new(target).publish(proof)
+    };
+    for (hindered, expected) in [(0, Ok(1)), (1, Ok(2)), (MAX_TURNS - 1, Ok(MAX_TURNS)), (u32::MAX, Err(ErrorKind::Io))]
+    {
+        turns.set(0);
+        let outcome = unhindered(|| attempt(hindered));
+        assert_eq!(outcome.map(|_| turns.get()).map_err(|error| error.kind()), expected, "{hindered}");
+        assert!(turns.get() <= MAX_TURNS);
+    }
 }
 
 #[test]
