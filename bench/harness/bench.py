@@ -19,7 +19,7 @@ from .report import verdicts
 SCENARIOS = {
     "tls": speed.over_tls, "plain": speed.plainly, "disk": speed.onto_disk, "capped": speed.capped, "window": speed.windowed,
     "delay": speed.delayed, "memory": lasting.memory, "requests": lasting.requests, "layers": speed.layers,
-    "killed": lasting.killed, "start": speed.start_up,
+    "killed": lasting.killed, "start": speed.start_up, "floor": speed.floor,
 }
 
 

@@ -54,6 +54,8 @@ def _cell(value):
 
 
 def verdicts(results):
+    if not any(result.figures for result in results.values()):
+        return
     print("\n| scenario | figure | wanted | measured | verdict |\n|---|---|---|---|---|")
     for name, result in results.items():
         for figure in result.figures:

@@ -92,6 +92,25 @@ def onto_disk(bench):
     return table(f"{artifact.size // MIB} MiB over TLS onto a disk, synced", everyone, found, figures)
 
 
+def floor(bench):
+    """What the parts of a pull cost by themselves: nobody can be faster than they are together."""
+    artifact = bench.artifact()
+    path, url = bench.registry.path(artifact), f"localhost:{{}}/v2/{artifact.name}/blobs/{artifact.layer}"
+    tls, plain = f"https://{url.format(bench.registry.tls)}", f"http://{url.format(bench.registry.plain)}"
+    curl = ["curl", "-fsS", "--cacert", bench.authority, "-o"]
+    aes = ["openssl", "speed", "-elapsed", "-seconds", "1", "-bytes", "16384", "-evp"]
+    parts = [Program("receive", [*curl, "/dev/null", plain]), Program("receive, decrypt", [*curl, "/dev/null", tls]),
+             Program("receive, write", [*curl, "disk.img", plain]), Program("receive, decrypt, write", [*curl, "disk.img", tls]),
+             Program("hash (openssl, from the file)", ["openssl", "dgst", "-sha256", path]),
+             Program("write (cp, from the file)", ["cp", path, "disk.img"])]
+    runs = {program.name: [program.run(bench.out) for _ in range(bench.runs)] for program in parts}
+    rows = [[name, *(medians(done)[key] for key in ("wall", "cpu"))] for name, done in runs.items()]
+    for cipher in ("aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"):
+        said = subprocess.run([*aes, cipher], check=True, capture_output=True, text=True).stdout.split()[-1]
+        rows.append([f"encrypt ({cipher})", artifact.size / (float(said.rstrip("k")) * 1000), None])
+    return Result(f"What {artifact.size // MIB} MiB cost, part by part", ["part", "wall s", "CPU s"], rows, [])
+
+
 def far(bench, title, figures, together=False, **terms):
     """Through a link. Where the link is the limit, a peer's time is the same in each round: one is enough."""
     artifact = bench.artifact()
