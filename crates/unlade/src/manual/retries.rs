@@ -4,8 +4,9 @@
 //!
 //! [`retry::judge`](crate::retry::judge) decides, from how a request ended and what is
 //! left to spend; loops obey. It has no clock, no network and no dice of its own, and a
-//! table test holds it. There is no retry anywhere else: the HTTP library's are off, and
-//! redirects and challenges have their own bounds.
+//! table test holds it. Redirects and challenges have their own bounds. There is no retry
+//! anywhere else but one that costs nothing: a GET on a connection that was kept, and that
+//! its server turns out to have closed meanwhile, is made once more on a new one.
 //!
 //! # What is tried again
 //!

@@ -119,21 +119,16 @@ impl Failure {
         )
     }
 
-    /// Tells what an error of the HTTP library is by what lies below it.
-    pub(super) fn from_reqwest(error: reqwest::Error, phase: Phase) -> Self {
-        // The error prints its URL, which may be signed.
-        let error = error.without_url();
-        // Once there was an answer, whatever else comes over its connection is a break of it.
-        let established = phase == Phase::Body || !error.is_connect();
-        let found = deepest(&error).map(|kind| if established { kind.established() } else { kind });
+    /// Tells what an error is by what lies below it.
+    pub(super) fn from_error(error: &(dyn StdError + 'static), phase: Phase) -> Self {
+        // Once there is a connection, whatever else comes over it is a break of it.
+        let found = deepest(error).map(|kind| if phase == Phase::Connect { kind } else { kind.established() });
         let kind = found.unwrap_or(match phase {
-            Phase::Head if error.is_timeout() && error.is_connect() => FailureKind::ConnectTimeout,
-            _ if error.is_timeout() => FailureKind::ConnectTimeout,
-            Phase::Head if error.is_connect() => FailureKind::Unreachable,
             Phase::Body => FailureKind::Broken,
+            Phase::Connect => FailureKind::Unreachable,
             Phase::Head => FailureKind::Other,
         });
-        let cause = certificate_fault(&error).or_else(|| root_cause(&error));
+        let cause = certificate_fault(error).or_else(|| root_cause(error));
         Self { kind, source: cause.map(|text| Box::from(text.as_str())) }
     }
 }
@@ -142,6 +137,7 @@ impl Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     Body,
+    Connect,
     Head,
 }
 

@@ -5,14 +5,25 @@
 //! servers name is pure: [`address`], [`guard`], [`redirect`].
 
 pub mod address;
+mod byte_queue;
+mod cipher;
+mod connect;
+mod connection;
 mod exchange;
 mod failure;
 pub mod guard;
+mod inbox;
+mod origin;
+mod payload;
 mod pool;
 mod profile;
 pub mod redirect;
 mod resolver;
+mod shelf;
+mod stream;
+mod tcp;
 mod tls;
+mod tls_stream;
 pub mod watch;
 
 #[cfg(test)]

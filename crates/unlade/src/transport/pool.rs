@@ -1,35 +1,42 @@
-//! Connections by profile, on reqwest.
+//! Connections by profile.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use url::Host;
+use futures_util::StreamExt as _;
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+use url::Position;
 
+use super::connect::Connector;
+use super::connection::{Body, Connection};
 use super::failure::Phase;
-use super::resolver::GuardedResolver;
-use super::tls::{self, Speech};
+use super::origin::Origin;
+use super::payload::Payload;
+use super::shelf::{Place, Shelf};
+use super::tls::Speech;
 use super::{Answer, Exchange, Failure, FailureKind, Profile, Transport};
 
 /// More profiles than this are not kept: a hostile registry could make up one for each redirect.
 const MAX_PROFILES: usize = 32;
 
-/// Idle connections for each host; more than a download uses.
-const MAX_IDLE: usize = 8;
+/// Who asks, in every request: name and version, nothing about the machine.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("unlade/", env!("CARGO_PKG_VERSION")));
 
-/// The user agent of every request: name and version, nothing about the machine.
-const USER_AGENT: &str = concat!("unlade/", env!("CARGO_PKG_VERSION"));
+/// What is accepted where nothing else is said.
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// Keeps connections alive between exchanges of the same profile. HTTP/1.1 alone:
 /// ranges on one multiplexed connection are slower than on several, and one
 /// connection that served the manifest serves the blob.
 #[derive(Default)]
 pub struct Pool {
-    clients: Mutex<HashMap<Key, reqwest::Client>>,
+    lines: Mutex<HashMap<Key, Arc<Line>>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -39,85 +46,104 @@ struct Key {
     connect_timeout: Duration,
 }
 
+/// The connections of one key, made and to be made.
+struct Line {
+    connector: Connector,
+    shelf: Arc<Shelf>,
+}
+
 impl Pool {
     /// Makes a pool without connections.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn client(&self, key: Key) -> Result<reqwest::Client, Failure> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
+    fn line(&self, key: Key) -> Result<Arc<Line>, Failure> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(&key) {
+            return Ok(Arc::clone(line));
         }
-        let client = build(&key)?;
-        if clients.len() >= MAX_PROFILES {
+        let connector = Connector::new(&key.profile, key.speech, key.connect_timeout)?;
+        let line = Arc::new(Line { connector, shelf: Arc::default() });
+        if lines.len() >= MAX_PROFILES {
             // Which ones are dropped makes no difference to what is right, only to what is warm.
-            clients.clear();
+            lines.clear();
         }
-        clients.insert(key, client.clone());
-        Ok(client)
+        lines.insert(key, Arc::clone(&line));
+        Ok(line)
     }
 }
 
-fn build(key: &Key) -> Result<reqwest::Client, Failure> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::config(&key.profile, key.speech)?)
-        .http1_only()
-        .no_proxy()
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .user_agent(USER_AGENT)
-        .connect_timeout(key.connect_timeout)
-        .pool_max_idle_per_host(MAX_IDLE)
-        .tcp_nodelay(true)
-        .dns_resolver(Arc::new(GuardedResolver::new(key.profile.guard().clone())))
-        .build()
-        .map_err(|error| Failure::from_reqwest(error, Phase::Head))
+impl Line {
+    /// Sends a request on a connection that rests, or on a new one.
+    async fn send(
+        &self,
+        origin: &Origin,
+        request: Request<Payload>,
+    ) -> Result<(Response<Incoming>, Connection), Failure> {
+        if let Some(mut connection) = self.shelf.take(origin) {
+            match connection.send(request.clone()).await {
+                Ok(response) => return Ok((response, connection)),
+                // Its server had closed it, and word of that was on its way: no fault of anyone.
+                Err(error) if error.is_canceled() || error.is_closed() => {}
+                Err(_) if connection.is_silent() && is_repeatable(request.method()) => {}
+                Err(error) => return Err(Failure::from_error(&error, Phase::Head)),
+            }
+        }
+        let mut connection = self.connector.connect(origin).await?;
+        let outcome = connection.send(request).await;
+        let response = outcome.map_err(|error| Failure::from_error(&error, Phase::Head))?;
+        Ok((response, connection))
+    }
+}
+
+/// Says whether a request may reach a server twice.
+fn is_repeatable(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+/// Puts a request as it goes over the wire.
+fn request(exchange: Exchange, origin: &Origin) -> Result<Request<Payload>, Failure> {
+    let target = &exchange.url[Position::BeforePath..Position::AfterQuery];
+    let mut request = Request::new(Payload::new(exchange.body));
+    // The error would quote nothing, but says nothing either.
+    *request.uri_mut() =
+        target.parse().map_err(|_| Failure::caused_by(FailureKind::Other, "the URL cannot be asked"))?;
+    *request.method_mut() = exchange.method;
+    let headers = request.headers_mut();
+    headers.insert(HOST, origin.authority());
+    headers.extend(exchange.headers);
+    headers.entry(USER_AGENT).or_insert(AGENT);
+    headers.entry(ACCEPT).or_insert(ANYTHING);
+    Ok(request)
 }
 
 #[async_trait]
 impl Transport for Pool {
     async fn call(&self, exchange: Exchange) -> Result<Answer, Failure> {
-        let Exchange { method, url, headers, body, profile, connect_timeout, response_timeout } = exchange;
-        // A literal address never reaches the resolver.
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
-            _ => None,
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            // The HTTP library would make a login of it.
+        if !exchange.url.username().is_empty() || exchange.url.password().is_some() {
+            // Nobody would see that it is left out.
             return Err(Failure::caused_by(FailureKind::Other, "a URL with a login in it is not asked"));
         }
-        if let Some(address) = literal {
-            let forbidden = |peril| Failure::new(FailureKind::ForbiddenAddress(address, peril));
-            profile.guard().permits(address).map_err(forbidden)?;
-        }
-        let speech = if url.scheme() == "https" { Speech::Tls } else { Speech::Plain };
-        let client = self.client(Key { profile, speech, connect_timeout })?;
-        let mut request = client.request(method, url).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        let sent = tokio::time::timeout(response_timeout, request.send()).await;
-        let response = sent
-            .map_err(|_| Failure::new(FailureKind::ResponseTimeout))?
-            .map_err(|error| Failure::from_reqwest(error, Phase::Head))?;
-        let (status, headers, peer) = (response.status(), response.headers().clone(), response.remote_addr());
-        let chunks = response.bytes_stream().map_err(|error| Failure::from_reqwest(error, Phase::Body)).boxed();
-        Ok(Answer { status, headers, peer, chunks })
+        let origin = Origin::of(&exchange.url)?;
+        let speech = if exchange.url.scheme() == "https" { Speech::Tls } else { Speech::Plain };
+        let key = Key { profile: exchange.profile.clone(), speech, connect_timeout: exchange.connect_timeout };
+        let line = self.line(key)?;
+        let response_timeout = exchange.response_timeout;
+        let request = request(exchange, &origin)?;
+        let sent = timeout(response_timeout, line.send(&origin, request)).await;
+        let (response, connection) = sent.map_err(|_| Failure::new(FailureKind::ResponseTimeout))??;
+        let (head, incoming) = response.into_parts();
+        let peer = Some(connection.peer());
+        let place = Place::new(Arc::clone(&line.shelf), origin);
+        let chunks = Body::new(incoming, connection, place).boxed();
+        Ok(Answer { status: head.status, headers: head.headers, peer, chunks })
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner).len();
-        f.debug_struct("Pool").field("profiles", &clients).finish()
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("Pool").field("profiles", &lines).finish()
     }
 }

@@ -3,34 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
 use super::guard::AddressGuard;
+use super::origin::Origin;
 use super::{Failure, FailureKind};
 
-/// Resolves names with the system's resolver and leaves out what the guard forbids: a
-/// name that leads elsewhere now than a moment ago gains nothing.
-#[derive(Debug)]
-pub(super) struct GuardedResolver {
-    guard: AddressGuard,
-}
-
-impl GuardedResolver {
-    pub(super) fn new(guard: AddressGuard) -> Self {
-        Self { guard }
+/// Finds the addresses of an origin with the system's resolver and leaves out what the guard forbids: a name that
+/// leads elsewhere now than a moment ago gains nothing.
+///
+/// # Errors
+///
+/// A [`Failure`] if there is none, or none that may be connected to.
+pub(super) async fn resolve(origin: &Origin, guard: &AddressGuard) -> Result<Vec<SocketAddr>, Failure> {
+    if let Some(address) = origin.address() {
+        return permitted([SocketAddr::new(address, origin.port())].into_iter(), guard);
     }
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.guard.clone();
-        let name = name.as_str().to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| unresolved(&error))?;
-            let addresses = permitted(found, &guard)?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
+    let found = tokio::net::lookup_host((origin.host(), origin.port())).await;
+    permitted(found.map_err(|error| unresolved(&error))?, guard)
 }
 
 fn permitted(found: impl Iterator<Item = SocketAddr>, guard: &AddressGuard) -> Result<Vec<SocketAddr>, Failure> {

@@ -176,6 +176,109 @@ async fn a_failure_names_no_url() {
     assert!(!format!("{failure:?} {failure}").contains("hunter2"));
 }
 
+#[tokio::test]
+async fn a_connection_is_used_again_once_its_answer_was_read() {
+    let authority = Authority::new();
+    for origin in [Origin::start(), Origin::start_tls(authority.server().server_config())] {
+        origin.offer("/x", vec![7; 100_000]);
+        let (pool, profile) = (Pool::new(), profile(&[&authority.file()]));
+        let ask = async |method: Method| {
+            pool.call(Exchange::new(method, origin.url("/x").parse().unwrap(), profile.clone())).await.unwrap()
+        };
+        // Read to the end, without a body, and dropped in the middle of it.
+        assert_eq!(ask(Method::GET).await.chunks.map(|chunk| chunk.unwrap().len()).fold(0, sum).await, 100_000);
+        drop(ask(Method::HEAD).await);
+        drop(ask(Method::GET).await);
+        let another = ask(Method::GET).await;
+        // It is busy until it was read.
+        drop(ask(Method::HEAD).await);
+        drop(another);
+        let connections: Vec<usize> = origin.recorder().requests().iter().map(|request| request.connection).collect();
+        assert_eq!(connections, [1, 1, 1, 2, 3]);
+    }
+}
+
+async fn sum(sum: usize, more: usize) -> usize {
+    sum + more
+}
+
+/// Serves connections in turn: says the next of the answers to each request, and closes after half an answer, or
+/// where there is none.
+fn answering_in_turn(plan: &'static [&'static [&'static [u8]]]) -> (String, std::thread::JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut asked = 0;
+        for answers in plan {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut answers = answers.iter();
+            let mut request = [0; 4096];
+            while stream.read(&mut request).unwrap() > 0 {
+                asked += 1;
+                let Some(answer) = answers.next() else { break };
+                stream.write_all(answer).unwrap();
+                if !answer.ends_with(b"\r\n\r\n") {
+                    break;
+                }
+            }
+        }
+        asked
+    });
+    (url, server)
+}
+
+const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_that_was_closed_at_rest_costs_nothing() {
+    // The connection is closed in the face of the second request: the server had closed it before, but for the time
+    // that word of it takes.
+    const HALF: &[u8] = b"HTTP/1.1 200 O";
+    const CLOSED: &[&[&[u8]]] = &[&[EMPTY], &[EMPTY]];
+    const CLOSED_ONCE: &[&[&[u8]]] = &[&[EMPTY]];
+    const CLOSED_TWICE: &[&[&[u8]]] = &[&[EMPTY], &[]];
+    const CLOSED_WITHIN: &[&[&[u8]]] = &[&[EMPTY, HALF]];
+    for (method, plan, expected) in [
+        (Method::GET, CLOSED, Ok(200)),
+        (Method::HEAD, CLOSED, Ok(200)),
+        // It may have been obeyed already.
+        (Method::POST, CLOSED_ONCE, Err(FailureKind::Broken)),
+        // Half an answer is one that broke off.
+        (Method::GET, CLOSED_WITHIN, Err(FailureKind::Broken)),
+        // Once is enough: the new connection was not closed at rest.
+        (Method::GET, CLOSED_TWICE, Err(FailureKind::Broken)),
+    ] {
+        let (url, server) = answering_in_turn(plan);
+        let (pool, profile) = (Pool::new(), profile(&[]));
+        let ask = async |method: &Method| {
+            let exchange = Exchange::new(method.clone(), url.parse().unwrap(), profile.clone());
+            pool.call(exchange).await.map(|answer| answer.status.as_u16()).map_err(|failure| failure.kind().clone())
+        };
+        assert_eq!(ask(&Method::GET).await, Ok(200));
+        let outcome = ask(&method).await;
+        drop(pool);
+        assert_eq!(outcome, expected, "{method}");
+        server.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_does_not_rest_for_ever() {
+    let origin = Origin::start();
+    let (pool, profile) = (Pool::new(), profile(&[]));
+    let ask = async || {
+        let exchange = Exchange::new(Method::HEAD, origin.url("/x").parse().unwrap(), profile.clone());
+        pool.call(exchange).await.unwrap().status
+    };
+    assert_eq!([ask().await, ask().await], [404, 404]);
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(91)).await;
+    tokio::time::resume();
+    assert_eq!(ask().await, 404);
+    let connections: Vec<usize> = origin.recorder().requests().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [1, 1, 2]);
+}
+
 /// Answers one connection with these bytes, whatever it says.
 fn answering(answer: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

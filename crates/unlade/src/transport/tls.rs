@@ -14,10 +14,11 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::cipher::provider;
 use super::failure::is_authority_as_server;
 use super::{Failure, FailureKind, Profile, TlsFault, TlsMinimum};
 
-/// Whether the profile's connections speak TLS: those that do not need no authorities.
+/// Whether connections speak TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Speech {
     Plain,
@@ -25,12 +26,12 @@ pub(super) enum Speech {
 }
 
 /// Makes the settings of a profile's TLS connections.
-pub(super) fn config(profile: &Profile, speech: Speech) -> Result<ClientConfig, Failure> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match speech {
-        Speech::Plain => Arc::new(Believer(Arc::clone(&provider))),
-        Speech::Tls if !profile.verifies() => Arc::new(Believer(Arc::clone(&provider))),
-        Speech::Tls => Arc::new(Verifier::new(profile, Arc::clone(&provider))?),
+pub(super) fn config(profile: &Profile) -> Result<ClientConfig, Failure> {
+    let provider = Arc::new(provider());
+    let verifier: Arc<dyn ServerCertVerifier> = if profile.verifies() {
+        Arc::new(Verifier::new(profile, Arc::clone(&provider))?)
+    } else {
+        Arc::new(Believer(Arc::clone(&provider)))
     };
     let versions: &[&SupportedProtocolVersion] = match profile.tls_minimum() {
         TlsMinimum::Tls12 => &[&TLS13, &TLS12],

@@ -43,7 +43,7 @@ const SPEC_OF_TRANSPORT: [&str; 1] = ["safe_url"];
 
 /// Crates and parts of the standard library that do I/O, or wait: nothing for what is pure.
 const IMPURE: [&str; 11] =
-    ["fs", "futures_util", "hyper", "os", "process", "reqwest", "rustix", "rustls", "thread", "time", "tokio"];
+    ["fs", "futures_util", "hyper", "hyper_util", "os", "process", "rustix", "rustls", "thread", "time", "tokio"];
 
 fn library() -> Sources {
     Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"))

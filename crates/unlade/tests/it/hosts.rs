@@ -227,13 +227,18 @@ async fn a_target_that_always_refuses_is_given_up() {
 
 #[tokio::test]
 async fn a_target_that_gives_no_answer_costs_no_try() {
-    for fault in [Fault::ResetBeforeAnswer, Fault::GarbageStatusLine] {
+    // The first reset may be no more than a connection that was closed while it was kept: the target is asked twice.
+    for (fault, times, expected) in [
+        (Fault::ResetBeforeAnswer, 1, (1, 3)),
+        (Fault::ResetBeforeAnswer, 2, (2, 4)),
+        (Fault::GarbageStatusLine, 1, (2, 3)),
+    ] {
         let site = Site::stored();
         site.read(principal(0..10)).await.unwrap();
-        site.lie_at_store(signed(), fault);
+        site.lie_at_store(signed().times(times), fault);
         let budget = Arc::new(Budget::new(Policy::default(), None));
         site.read(on(&budget, principal(10..20))).await.unwrap();
-        assert_eq!((site.requests(), budget.spent()), ((2, 3), 0));
+        assert_eq!((site.requests(), budget.spent()), (expected, 0));
     }
 }
 

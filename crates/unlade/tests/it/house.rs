@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::sources::{Name, Sources, path};
 
 /// The modules that read the clock, with the reason. All others are told what time it is, or do not need to know.
-const CLOCKS: [(&str, &str); 7] = [
+const CLOCKS: [(&str, &str); 8] = [
     ("auth::token", "tokens expire"),
     ("layout::patience", "what is broken is judged at once, unless it is so new that somebody may still be writing it"),
     ("registry::host", "a host says until when it wants to be left alone"),
     ("retry", "servers say when to come back, and errors how long was tried"),
     ("target::lock", "another process is waited for until a deadline"),
     ("transfer", "a delivery says how long it took"),
+    ("transport::shelf", "a connection does not rest for ever"),
     ("transport::watch", "a body that stands still is given up: only its waiting is counted, so no one else can tell"),
 ];
 
@@ -77,7 +78,6 @@ fn the_environment_is_read_by_the_site_and_the_command_alone() {
         assert!(found.is_empty(), "{name}: {found:?}");
     }
     let sources = library("unlade");
-    assert!(sources.methods.iter().any(|(method, module)| method == "no_proxy" && is_in(module, "transport")));
     let readers = sources.names.iter().filter(|name| name.parts[0] == "rustls_native_certs");
     assert!(readers.into_iter().all(|name| is_in(&name.module, "site")), "it reads SSL_CERT_FILE");
 }

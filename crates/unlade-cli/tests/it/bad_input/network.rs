@@ -119,7 +119,7 @@ fn a_plain_registry_asked_for_tls() -> Row {
         "Unavailable",
         "error: cannot read the manifest v1 of HOST/acme/disk\n  \
              caused by: the connection broke\n  \
-             caused by: tls handshake eof\n\
+             caused by: the connection was closed during the TLS handshake\n\
              hint: check the network and the registry's name; --retries N tries longer\n",
     )
 }
