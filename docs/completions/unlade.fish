@@ -112,6 +112,8 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-unpack -d 'Kee
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l verify-first -d 'With -o -, keep the bytes in a temporary file until all of them are verified'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l overwrite -d 'Without -o, replace files that are there and differ'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-sync -d 'Do not wait until the file would survive a power cut'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l no-resume -d 'Neither use what a stopped run has left nor leave anything when stopped'
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l sparse -d 'Leave holes where the file is zero, instead of taking room for all of it'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l referrers -d 'With -o ocidir://DIR, add what refers to the artifact too, such as signatures'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l json -d 'Print one JSON document to stdout, also for a failure'

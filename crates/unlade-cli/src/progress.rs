@@ -21,6 +21,7 @@ use self::lines::Lines;
 use self::speaker::Speaker;
 use crate::options;
 use crate::paint::Paint;
+use crate::units;
 
 /// How often a bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -230,6 +231,10 @@ impl fmt::Debug for Display {
 fn words(event: &Event) -> Option<String> {
     Some(match event {
         Event::EndpointChanged { endpoint } => format!("going on with {endpoint}"),
+        Event::PartialKept { path, bytes } => {
+            let held = bytes.map(|bytes| format!(", which holds {}", units::bytes(bytes))).unwrap_or_default();
+            format!("kept the unfinished {}{held}; a new run goes on from there", path.display())
+        }
         Event::PartialRemoved { path } => format!("removed the unfinished {path}; a new run starts over"),
         Event::Resumed { at } => format!("going on at byte {at}"),
         Event::Retrying { reason, wait } => format!("trying again in {:.1} s: {reason}", wait.as_secs_f64()),

@@ -241,7 +241,7 @@ mod tests {
         let path = folder.path().join("partial");
         std::fs::write(&path, "half").unwrap();
         let job = async {
-            session.leftovers.notice(&Event::PartialMade { path: path.clone() });
+            session.leftovers.notice(&Event::PartialMade { path: path.clone(), journal: None });
             ask_to_stop();
             session.cancel().cancelled().await;
             more.await;

@@ -29,10 +29,20 @@ pub enum Event {
         /// The place they come from now.
         endpoint: String,
     },
-    /// A file was made, or taken over, that is filled in the target's stead and must not stay without it.
+    /// An unfinished download stays, for a later run to go on with.
+    PartialKept {
+        /// The file that holds it.
+        path: PathBuf,
+        /// How many bytes of it are recorded, where that is known.
+        bytes: Option<u64>,
+    },
+    /// A file was made, or taken over, that is filled in the target's stead and must not stay without it, unless there
+    /// is a journal for a later run to go on with.
     PartialMade {
         /// The file.
         path: PathBuf,
+        /// Where its journal is, as soon as there is one; `None` where nobody goes on with it.
+        journal: Option<PathBuf>,
     },
     /// The unfinished part of a download was removed: nothing of it is left.
     PartialRemoved {
@@ -83,6 +93,7 @@ impl Event {
         match self {
             Self::Committed { .. } => "committed",
             Self::EndpointChanged { .. } => "endpoint_changed",
+            Self::PartialKept { .. } => "partial_kept",
             Self::PartialMade { .. } => "partial_made",
             Self::PartialRemoved { .. } => "partial_removed",
             Self::Resolved { .. } => "resolved",

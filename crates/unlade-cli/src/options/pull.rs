@@ -44,6 +44,12 @@ pub(crate) struct Pull {
     /// Do not wait until the file would survive a power cut
     #[arg(long, env = "UNLADE_NO_SYNC", value_parser = BoolishValueParser::new())]
     pub(crate) no_sync: bool,
+    /// Neither use what a stopped run has left nor leave anything when stopped
+    #[arg(long, env = "UNLADE_NO_RESUME", value_parser = BoolishValueParser::new())]
+    pub(crate) no_resume: bool,
+    /// Leave holes where the file is zero, instead of taking room for all of it
+    #[arg(long, env = "UNLADE_SPARSE", value_parser = BoolishValueParser::new())]
+    pub(crate) sparse: bool,
     /// With -o ocidir://DIR, add what refers to the artifact too, such as signatures
     #[arg(long, env = "UNLADE_REFERRERS", value_parser = BoolishValueParser::new())]
     pub(crate) referrers: bool,

@@ -102,6 +102,7 @@ fn document(event: &Event, now: Timestamp) -> Value {
     let mut fields = match event {
         Event::Committed { target, digest } => json!({ "target": target, "digest": digest.to_string() }),
         Event::EndpointChanged { endpoint } => json!({ "endpoint": endpoint }),
+        Event::PartialKept { path, bytes } => json!({ "path": path.display().to_string(), "bytes": bytes }),
         Event::PartialRemoved { path } => json!({ "path": path }),
         Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
         Event::Resumed { at } => json!({ "bytes_verified": at }),

@@ -10,9 +10,9 @@ use unlade::source::EndpointId;
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::reference::{Place, Reference, Tag};
 use unlade::spec::text::sanitise;
-use unlade::target::file::Durability;
 use unlade::{Error, ErrorKind, Result};
 
+use super::pull::files;
 use super::{reference, selection};
 use crate::options;
 use crate::output;
@@ -58,8 +58,8 @@ pub(super) async fn run(options: &options::Pull, output: Output, session: &Sessi
         let message = "--overwrite is for files: in a layout, blobs that are wrong are replaced, and so are tags";
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
-    let durability = if options.no_sync { Durability::NoSync } else { Durability::Sync };
-    let layout = LayoutWriter::open(&output.path, durability)?;
+    let files = files(options);
+    let layout = LayoutWriter::open(&output.path, files.durability)?.files(&files);
     session.display().watch(&format!("asking for {reference}"));
     let company = if options.referrers { Company::Referrers } else { Company::Nobody };
     let how = CopyOptions::default()

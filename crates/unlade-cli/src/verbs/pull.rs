@@ -9,8 +9,8 @@ use unlade::artifact::{Artifact, ArtifactDownload, Planned, Pulled, Standing, Un
 use unlade::source::EndpointId;
 use unlade::spec::descriptor::Descriptor;
 use unlade::spec::text::sanitise;
-use unlade::target::file::{Durability, FileOptions, Replace};
-use unlade::target::{Status, Target};
+use unlade::target::file::{Allocation, Durability, FileOptions, Replace};
+use unlade::target::{Resume, Status, Target};
 use unlade::{Error, ErrorKind, Result};
 
 use super::{add, reference, selection};
@@ -84,13 +84,20 @@ fn stdout(options: &options::Pull, session: &Session) -> Result<Target> {
     if options.verify_first { output::spool(session.display()) } else { output::target() }
 }
 
-fn files(options: &options::Pull) -> FileOptions {
+/// Says how files are written.
+pub(super) fn files(options: &options::Pull) -> FileOptions {
     let mut files = FileOptions::default();
     if options.overwrite {
         files = files.replace(Replace::Always);
     }
     if options.no_sync {
         files = files.durability(Durability::NoSync);
+    }
+    if options.no_resume {
+        files = files.resume(Resume::Afresh);
+    }
+    if options.sparse {
+        files = files.allocation(Allocation::Sparse);
     }
     files
 }

@@ -126,6 +126,13 @@ impl LayoutWriter {
         Ok(writer)
     }
 
+    /// Sets which part of a blob gets room on the disk, and whether a blob that was left unfinished is gone on with.
+    #[must_use]
+    pub fn files(mut self, options: &FileOptions) -> Self {
+        self.options = self.options.allocation(options.allocation).resume(options.resume);
+        self
+    }
+
     /// Returns the path of the folder, as it was given.
     pub fn path(&self) -> &Path {
         &self.path
@@ -210,8 +217,8 @@ impl LayoutWriter {
     /// processes that do the same wait for each other.
     ///
     /// `parts` is all that the entries name, and that is named in turn: it must be there still. Whoever made it, it
-    /// is durable before it is named, and so is the way to it, unless the writer was told not to sync. What killed
-    /// runs have left of blobs that they did not finish is removed.
+    /// is durable before it is named, and so is the way to it, unless the writer was told not to sync. What other
+    /// runs have left of blobs that they did not finish is removed, unless they are at it.
     ///
     /// # Errors
     ///

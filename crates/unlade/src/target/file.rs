@@ -2,9 +2,11 @@
 //!
 //! The bytes go to `.NAME.unlade-partial` in the folder of the file: only its owner
 //! can read it, it is locked, and its room is taken before the first byte. A
-//! renaming makes it the file. There is no journal: what is not published is
-//! removed.
+//! renaming makes it the file. Beside it, `.NAME.unlade-journal` says what of the blob
+//! it holds, so that a later run goes on with it; what nobody can go on with is removed.
 
+mod filling;
+mod options;
 mod survey;
 
 use std::fs::File;
@@ -15,13 +17,14 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
+use self::filling::Filling;
+pub use self::options::{Allocation, Durability, FileOptions};
 use super::directory::{Directory, describe, length, same, sync};
 use super::lock::{self, Patience};
-use super::pages::FilePages;
+use super::orphans::sweep;
 use super::partial::Partial;
 pub use super::place::{Place, Replace, resolve, resolve_titled, title};
 use super::publish::{Publication, exists};
-use super::room::reserve;
 use super::root::Root;
 use super::{Fate, Job, Kept, Ledger, Output, Pages, Positioned, Receipt, Room, Stage, Status};
 use crate::error::{Advice, Error, ErrorKind, Result};
@@ -32,56 +35,11 @@ use crate::verify::{Proof, Ticket};
 /// lock was waited for; each time, that process may have finished the file.
 const MAX_TURNS: u32 = 64;
 
-/// Whether a published file must survive a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Durability {
-    /// It need not: faster, for files that can be fetched again.
-    NoSync,
-    /// It must: content and name are synced before publishing ends.
-    #[default]
-    Sync,
-}
-
-/// How files are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FileOptions {
-    /// Whether a file may be replaced whose name a server chose; one that the user named always may.
-    pub replace: Replace,
-    /// Whether a published file must survive a power cut.
-    pub durability: Durability,
-}
-
-impl FileOptions {
-    /// Says whether a file may be replaced in a place that says so much about it.
-    pub(super) fn allow(&self, place: Replace) -> Replace {
-        match (place, self.replace) {
-            (Replace::Never, Replace::Never) => Replace::Never,
-            _ => Replace::Always,
-        }
-    }
-
-    /// Sets whether a file may be replaced whose name a server chose.
-    #[must_use]
-    pub fn replace(mut self, replace: Replace) -> Self {
-        self.replace = replace;
-        self
-    }
-
-    /// Sets whether a published file must survive a power cut.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
-    }
-}
-
 /// Fills one regular file with a blob as it is.
 ///
 /// A file of the right size that is there already is offered as
 /// [`Room::Present`]; only if it turns out to be another one is it replaced.
-/// Dropping the target removes what is not published.
+/// Dropping the target removes what is not published, unless a later run can go on with it.
 #[derive(Debug)]
 pub struct FileTarget {
     place: Place,
@@ -98,7 +56,7 @@ pub struct FileTarget {
 /// What a target holds.
 #[derive(Debug)]
 enum State {
-    Filling { partial: Partial, pages: Arc<FilePages> },
+    Filling(Filling),
     Idle,
     Offered(Offered),
 }
@@ -207,12 +165,9 @@ impl FileTarget {
     }
 
     fn fill(&mut self, partial: Partial, job: &Job) -> Result<Room> {
-        let path = self.place.path();
-        self.observer.notice(&Event::PartialMade { path: partial.path().to_owned() });
-        reserve(partial.file(), job.output_size(), partial.directory(), path, &job.cancel)?;
-        let pages = FilePages::new(Arc::clone(partial.file()), path, self.options.durability);
-        self.state = State::Filling { partial, pages: Arc::new(pages) };
-        Ok(Room::Empty)
+        let (filling, room) = Filling::begin(partial, &self.place, &self.options, job)?;
+        self.state = State::Filling(filling);
+        Ok(room)
     }
 
     fn wrong_kind(&self, kind: FileType) -> Error {
@@ -257,7 +212,9 @@ impl Stage for FileTarget {
         self.observer = Arc::clone(&job.observer);
         self.output = job.output;
         // Lets go of an earlier partial: its lock would be waited for.
-        self.state = State::Idle;
+        if let State::Filling(filling) = std::mem::replace(&mut self.state, State::Idle) {
+            filling.reopen();
+        }
         if self.offer != Offer::Nothing {
             self.offer = offer(job);
         }
@@ -291,8 +248,7 @@ impl Stage for FileTarget {
         let verified = proof.redeem(&self.ticket)?;
         let path = self.place.path().to_owned();
         let status = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Filling { partial, pages } => {
-                pages.seal();
+            State::Filling(filling) => {
                 let publication = Publication {
                     name: &self.place.name,
                     path: &path,
@@ -301,7 +257,7 @@ impl Stage for FileTarget {
                 };
                 // What came out of a decoder is as long as it is: the proof speaks of what went in.
                 let size = (self.output == Output::Verbatim).then_some(verified.size);
-                publication.publish(partial, size)?;
+                filling.publish(&publication, size)?;
                 let target = path.display().to_string();
                 self.observer.notice(&Event::Committed { target, digest: verified.digest.clone() });
                 Status::Downloaded
@@ -309,6 +265,8 @@ impl Stage for FileTarget {
             State::Offered(offered) => {
                 self.confirm(&offered)?;
                 self.keep(&offered)?;
+                // What a run has left that was killed as it ended, or while another one came to the same file.
+                sweep(&offered.directory, &self.place.name);
                 Status::Present
             }
             State::Idle => return Err(unprepared(&path)),
@@ -316,25 +274,27 @@ impl Stage for FileTarget {
         Ok(Receipt::new(Some(path), verified, status))
     }
 
-    fn suspend(mut self: Box<Self>, _fate: Fate) -> Result<Kept> {
-        let State::Filling { mut partial, pages } = std::mem::replace(&mut self.state, State::Idle) else {
-            return Ok(Kept::Nothing);
-        };
-        pages.seal();
-        Ok(partial.remove()?.map_or(Kept::Nothing, Kept::Removed))
+    fn suspend(mut self: Box<Self>, fate: Fate) -> Result<Kept> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Filling(filling) => filling.suspend(fate),
+            _ => Ok(Kept::Nothing),
+        }
     }
 }
 
 impl Positioned for FileTarget {
     fn pages(&self) -> Result<Arc<dyn Pages>> {
         match &self.state {
-            State::Filling { pages, .. } => Ok(Arc::clone(pages) as Arc<dyn Pages>),
+            State::Filling(filling) => Ok(filling.pages()),
             _ => Err(unprepared(self.place.path())),
         }
     }
 
     fn ledger(&self) -> Option<Arc<dyn Ledger>> {
-        None
+        match &self.state {
+            State::Filling(filling) => filling.ledger(),
+            _ => None,
+        }
     }
 }
 

@@ -47,19 +47,14 @@ impl Publication<'_> {
     ///
     /// # Errors
     ///
-    /// Up to the renaming, what has the final name stays as it was, and the partial is removed.
-    pub(super) fn publish(&self, mut partial: Partial, size: Option<u64>) -> Result<()> {
-        let mode = match self.settle(&partial, size).and_then(|mode| self.rename(&partial).map(|()| mode)) {
-            Ok(mode) => mode,
-            Err(error) => {
-                // What went wrong first is what the caller must hear; a partial that stays is ours to the next run.
-                drop(partial.remove());
-                return Err(error);
-            }
-        };
+    /// Up to the renaming, what has the final name stays as it was, and what becomes of the partial is the caller's to
+    /// say; from then on it is let go.
+    pub(super) fn publish(&self, partial: &mut Partial, size: Option<u64>) -> Result<()> {
+        let mode = self.settle(partial, size)?;
+        self.rename(partial)?;
         partial.let_go();
         partial.directory().keep();
-        self.confirm(&partial, mode)
+        self.confirm(partial, mode)
     }
 
     /// Does all that can be done before the file is visible, and returns the mode that it shall have.
@@ -242,7 +237,7 @@ mod tests {
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(wanted)).unwrap();
             let place = resolve(&path, None).unwrap();
-            let partial = open(&place);
+            let mut partial = open(&place);
             let publication = Publication {
                 name: &place.name,
                 path: &path,
@@ -252,7 +247,7 @@ mod tests {
             publication.settle(&partial, Some(0)).unwrap();
             // As a process leaves it that is killed before the renaming.
             assert_eq!(fs::metadata(partial.path()).unwrap().mode() & 0o7777, expected, "{wanted:o}");
-            publication.publish(partial, Some(0)).unwrap();
+            publication.publish(&mut partial, Some(0)).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, wanted);
         }
     }

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, unlinkat};
 
 use super::directory::{Directory, shown};
 use super::file::Durability;
-use super::partial::remove_orphans;
+use super::orphans::remove_orphans;
 use super::place::{Missing, Place, Replace};
 use super::publish::umask;
 use crate::error::{Error, Result};
@@ -133,7 +133,7 @@ impl Root {
         self.base()?.sync_above().map_err(failed)
     }
 
-    /// Removes the partials in a folder below it that nobody fills any more, of targets that are named so.
+    /// Removes the partials and journals in a folder below it that nobody uses any more, of targets that are named so.
     ///
     /// What is not surely one stays: this is for runs that were killed, and nothing depends on it.
     pub(crate) fn remove_orphans(&self, folders: &[&str], is_target: impl Fn(&str) -> bool) {

@@ -10,9 +10,9 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 
 use super::directory::Directory;
-use super::file::Durability;
+use super::file::{Allocation, Durability};
 use super::pages::FilePages;
-use super::room::reserve;
+use super::room::Need;
 use super::writer::fault;
 use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
 use crate::cancel::Cancel;
@@ -83,7 +83,9 @@ impl Stage for SpoolTarget {
         let directory = Directory::at(&self.folder)?;
         let file = Arc::new(anonymous(&directory)?);
         let path = self.path();
-        reserve(&file, job.output_size(), &directory, &path, &job.cancel).map_err(elsewhere)?;
+        let size = job.output_size();
+        let need = Need { size, allocation: Allocation::Whole, path: &path, cancel: &job.cancel };
+        need.take(&file, &directory).map_err(elsewhere)?;
         let pages = Arc::new(FilePages::new(Arc::clone(&file), &path, Durability::NoSync));
         self.spool = Some(Spool { file, pages });
         Ok(Room::Empty)

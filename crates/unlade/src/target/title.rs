@@ -16,7 +16,7 @@ const MAX_QUOTED: usize = 80;
 
 /// The ends of the names that unfinished downloads have beside their target.
 pub(super) const PARTIAL_SUFFIX: &str = ".unlade-partial";
-const JOURNAL_SUFFIX: &str = ".unlade-journal";
+pub(super) const JOURNAL_SUFFIX: &str = ".unlade-journal";
 
 /// A title that stays beneath any folder it is put into.
 ///

@@ -23,13 +23,16 @@ use self::packing::{Blob, Packing};
 use self::reader::Reader;
 use self::staging::Staging;
 use super::directory::{Directory, describe};
-use super::file::{Durability, FileOptions, Place};
+use super::file::{Allocation, Durability, FileOptions, Place};
+use super::journal::Journal;
 use super::lock::{self, Hold, Patience};
+use super::names::{journal_name, name_limit, partial_name};
 use super::pages::FilePages;
-use super::partial::{Partial, name_limit, partial_name};
+use super::partial::Partial;
+
 use super::place::Replace;
 pub use super::place::resolve_tree;
-use super::room::{reserve, set_length};
+use super::room::{Need, set_length};
 use super::root::Root;
 use super::title::Title;
 use super::{Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Stage, Status};
@@ -178,8 +181,13 @@ impl TreeTarget {
 
     fn fill(&mut self, partial: Partial, parent: Arc<Directory>, work: Arc<Directory>, job: &Job) -> Result<Room> {
         let path = self.place.path();
-        self.observer.notice(&Event::PartialMade { path: partial.path().to_owned() });
-        reserve(partial.file(), job.output_size(), partial.directory(), path, &job.cancel)?;
+        self.observer.notice(&Event::PartialMade { path: partial.path().to_owned(), journal: None });
+        if partial.hold() == Hold::Locked {
+            // Of a file that had this name: an archive that is unpacked is not gone on with.
+            Journal::clear_away(&work, &journal_name(&self.place.name, name_limit(&work)))?;
+        }
+        let need = Need { size: job.output_size(), allocation: Allocation::Whole, path, cancel: &job.cancel };
+        need.take_afresh(partial.file(), &work)?;
         let pages = Arc::new(FilePages::new(Arc::clone(partial.file()), path, Durability::NoSync));
         self.filling = Some(Filling { partial, pages, parent, work });
         Ok(Room::Empty)
@@ -207,7 +215,7 @@ impl TreeTarget {
         let Filling { partial, work, .. } = filling;
         let (path, durability) = (self.place.path(), self.options.durability);
         let mut staging = Staging::make(work, partial, path, durability, self.cancel.clone())?;
-        self.observer.notice(&Event::PartialMade { path: staging.path() });
+        self.observer.notice(&Event::PartialMade { path: staging.path(), journal: None });
         let algorithm = self.archive.content.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
         let blob = Blob::new(Arc::clone(partial.file()), size);
         let packing = Packing::open(blob, algorithm, packing::limit(size), self.cancel.clone())?;

@@ -13,12 +13,14 @@ use crate::cancel::Cancel;
 use crate::error::Advice;
 use crate::spec::descriptor::Content;
 use crate::spec::digest::Algorithm;
+use crate::target::Resume;
 use crate::verify::{Verifier, digest_of};
 
 mod folders;
 mod locks;
 mod occupants;
 mod partials;
+mod resume;
 
 const OLD: &[u8] = b"what was there before";
 const NEW: &[u8] = b"what a registry sends";
@@ -247,7 +249,7 @@ fn the_partial_and_its_publication_are_told() {
     let mut target = target(&path);
     target.prepare(&watched(NEW, Duration::ZERO, &Cancel::new(), &witness)).unwrap();
     publish(target, NEW).unwrap();
-    let made = Event::PartialMade { path: folder.path().join(PARTIAL) };
+    let made = Event::PartialMade { path: folder.path().join(PARTIAL), journal: None };
     let committed = Event::Committed { target: path.display().to_string(), digest: content(NEW).digest };
     assert_eq!(*witness.events.lock().unwrap(), [made, committed]);
 }

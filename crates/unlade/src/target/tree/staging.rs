@@ -13,10 +13,11 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::super::directory::{Directory, same};
-use super::super::file::Durability;
-use super::super::partial::{Partial, name_limit, partial_name};
+use super::super::file::{Allocation, Durability};
+use super::super::names::{name_limit, partial_name};
+use super::super::partial::Partial;
 use super::super::publish::umask;
-use super::super::room::reserve;
+use super::super::room::Need;
 use super::clear::{clear, each, strange};
 use super::folders::{Folders, Said, walk};
 use super::member::{Member, What, fault};
@@ -184,7 +185,9 @@ impl Staging {
         let mut file: File = made.map_err(|error| unmade(&folder, last.as_str(), name, error))?.into();
         let path = folder.join(OsStr::new(&last));
         if member.size >= LARGE {
-            reserve(&file, Some(member.size), &folder, &path, &self.cancel)?;
+            let size = Some(member.size);
+            let need = Need { size, allocation: Allocation::Whole, path: &path, cancel: &self.cancel };
+            need.take(&file, &folder)?;
         }
         let mut piece = vec![0; PIECE.min(usize::try_from(member.size).unwrap_or(PIECE))];
         loop {
