@@ -10,6 +10,7 @@ mod options;
 mod places;
 mod references;
 mod requests;
+mod resuming;
 mod serving;
 mod stopping;
 mod streams;

@@ -48,25 +48,36 @@
 //!    unless told otherwise, and named; when it is done its file is found and hashed.
 //!    Where the file system has no locks, the partial gets a name that no other process
 //!    has a reason to open, and the observer is warned.
-//! 5. It is emptied and its room allocated; where the file system cannot allocate, the
-//!    room is checked alone. Too little is [`NoSpace`](crate::ErrorKind::NoSpace) before
-//!    the first byte is asked for.
-//! 6. Bytes are written at their offsets.
+//! 5. Its journal, `.NAME.unlade-journal`, is opened on the same terms. Of the same blob,
+//!    and beside a partial of the right length, it says what there is; else both are
+//!    emptied. The room for the rest is allocated; in memory, and where the file system
+//!    cannot allocate, it is checked alone. Too little is
+//!    [`NoSpace`](crate::ErrorKind::NoSpace) before the first byte is asked for.
+//! 6. Bytes are written at their offsets, and each MiB is noted with its checksum.
 //! 7. With the proof it gets its length and its mode (that of the file it replaces, else
 //!    what the umask leaves of 0666), is synced, renamed, and its folder is synced.
 //!    [`Durability::NoSync`](crate::target::file::Durability) leaves the syncs out.
 //!
 //! # Where it ends
 //!
-//! There is no journal yet. What is not published in this process is removed: after a
-//! failure that no retry mends, after a mismatch, and on request
-//! ([`Cancel`](crate::cancel::Cancel), Ctrl-C); the observer is told of it if any bytes
-//! had come. A process that is killed leaves its partial; the next one empties it and
-//! starts over, unless it had a name of its own.
+//! What is not published is kept, with its journal, where a later run can go on with it:
+//! after a failure that no retry mends, on request ([`Cancel`](crate::cancel::Cancel),
+//! Ctrl-C), and if the process is killed. Bytes that are known to be wrong are removed, and
+//! so is what nobody can go on with: a blob of one granule, an archive that is to be
+//! unpacked, what has no size, what
+//! [`FileOptions::resume`](crate::target::file::FileOptions::resume) says to begin afresh.
+//! The observer is told which of the two.
 //!
-//! [`Ledger`](crate::target::Ledger) is where a journal will come in: targets may have
-//! one, and none has. Saved hash states will not be part of it. A prefix will be read and
-//! hashed again, so that a torn or lying journal costs time and never correctness.
+//! The journal ([`Ledger`](crate::target::Ledger)) is a heading that names blob and size,
+//! and a record of 24 bytes for each [`GRANULE`](crate::target::GRANULE). Each record has a
+//! checksum that only this blob's journal could have: what is torn, flipped or foreign is no
+//! record. Nothing is synced for it, so that after a power cut it may name what never
+//! reached the disk; and whoever wrote it may have lied. So the next run reads the partial
+//! once, believes a granule whose bytes have the checksum, and hashes the beginning again.
+//! There is no saved state of a hash. A wrong journal costs time, and never correctness.
+//!
+//! Once the file has its name, the journal is removed. A crash between the two leaves it
+//! alone: it is removed by the next run that finds the file.
 //!
 //! A stream is resumed as a file is, as long as the process lives: its reader notices
 //! nothing of a break.

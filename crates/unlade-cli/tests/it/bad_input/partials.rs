@@ -1,4 +1,4 @@
-//! What is no partial of ours and stands where one should be: named, neither used nor removed.
+//! What is no partial or journal of ours and stands where one should be: named, neither used nor removed.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -12,13 +12,23 @@ use crate::common::{disk, folder, pull, refused, registry_of};
 
 const PARTIAL: &str = ".out.img.unlade-partial";
 
-/// Lets `stranger` put something in the partial's place, and holds the pull to naming it.
+/// The two that a download has beside its target.
+const BOTH: [&str; 2] = [PARTIAL, ".out.img.unlade-journal"];
+
+/// Lets `stranger` put something in the place of either, and holds the pull to naming it.
 #[track_caller]
-fn refuses(objection: &str, stranger: impl FnOnce(&Path)) {
+fn refuses(objection: &str, stranger: impl Fn(&Path)) {
+    for name in BOTH {
+        refuses_one(name, objection, &stranger);
+    }
+}
+
+#[track_caller]
+fn refuses_one(name: &str, objection: &str, stranger: &impl Fn(&Path)) {
     let registry = registry_of(&disk());
     let folder = folder();
     fs::write(folder.path().join("out.img"), "old").expect("write the old file");
-    let partial = folder.path().join(PARTIAL);
+    let partial = folder.path().join(name);
     stranger(&partial);
     let before = (files(folder.path()), fs::symlink_metadata(&partial).expect("look at it").ino());
     refused(
@@ -26,8 +36,8 @@ fn refuses(objection: &str, stranger: impl FnOnce(&Path)) {
         7,
         "Io",
         &format!(
-            "error: cannot use DIR/{PARTIAL}, which {objection}\n\
-             hint: see what DIR/{PARTIAL} is, and remove it if nobody needs it; or name another file with -o FILE\n"
+            "error: cannot use DIR/{name}, which {objection}\n\
+             hint: see what DIR/{name} is, and remove it if nobody needs it; or name another file with -o FILE\n"
         ),
     );
     let after = (files(folder.path()), fs::symlink_metadata(&partial).expect("it is still there").ino());
