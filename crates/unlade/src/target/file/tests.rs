@@ -21,6 +21,7 @@ mod locks;
 mod occupants;
 mod partials;
 mod resume;
+mod sparse;
 
 const OLD: &[u8] = b"what was there before";
 const NEW: &[u8] = b"what a registry sends";

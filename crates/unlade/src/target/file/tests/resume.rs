@@ -7,10 +7,10 @@ use crate::target::GRANULE;
 
 const JOURNAL: &str = ".disk.img.unlade-journal";
 const KEPT: [&str; 2] = [JOURNAL, PARTIAL];
-const STEP: usize = 1 << 20;
+pub(super) const STEP: usize = 1 << 20;
 
 /// A blob of three granules and a bit.
-fn blob(seed: u8) -> Vec<u8> {
+pub(super) fn blob(seed: u8) -> Vec<u8> {
     (0..3 * STEP + 1000).map(|at| u8::try_from(at % 251).unwrap() ^ seed).collect()
 }
 
@@ -23,7 +23,7 @@ fn checksum(blob: &[u8], number: usize) -> (u64, u64) {
 }
 
 /// Writes granules and notes them, as a download does.
-fn fill(target: &FileTarget, blob: &[u8], granules: &[usize]) {
+pub(super) fn fill(target: &FileTarget, blob: &[u8], granules: &[usize]) {
     let (pages, ledger) = (target.pages().unwrap(), target.ledger().expect("it can be gone on with"));
     for number in granules {
         pages.write_at(granule(blob, *number), (number * STEP) as u64).unwrap();
@@ -33,7 +33,7 @@ fn fill(target: &FileTarget, blob: &[u8], granules: &[usize]) {
 }
 
 /// Fills some granules of a blob and stops.
-fn stopped(path: &Path, blob: &[u8], granules: &[usize]) -> Kept {
+pub(super) fn stopped(path: &Path, blob: &[u8], granules: &[usize]) -> Kept {
     let mut target = target(path);
     target.prepare(&job(blob)).unwrap();
     fill(&target, blob, granules);
@@ -41,7 +41,7 @@ fn stopped(path: &Path, blob: &[u8], granules: &[usize]) -> Kept {
 }
 
 /// Goes on with what is there as a download does, and returns what it could use.
-fn finish(mut target: Box<FileTarget>, blob: &[u8]) -> Vec<u64> {
+pub(super) fn finish(mut target: Box<FileTarget>, blob: &[u8]) -> Vec<u64> {
     let room = target.prepare(&job(blob)).unwrap();
     let pages = target.pages().unwrap();
     let mut used = Vec::new();
@@ -367,36 +367,4 @@ fn a_journal_that_cannot_be_written_costs_no_download() {
     let events = witness.events.lock().unwrap();
     let warnings: Vec<_> = events.iter().filter(|event| matches!(event, Event::Warning { .. })).collect();
     assert_eq!(warnings.len(), 1, "{events:?}");
-}
-
-#[test]
-fn sparse_files_hold_what_is_not_zero_and_go_on_as_others_do() {
-    let (folder, path) = folder();
-    let mut blob = blob(0);
-    blob[STEP - 5000..3 * STEP].fill(0);
-    let sparse = || {
-        let options = FileOptions::default().allocation(Allocation::Sparse);
-        Box::new(FileTarget::new(resolve(&path, None).unwrap(), options))
-    };
-    let mut first = sparse();
-    first.prepare(&job(&blob)).unwrap();
-    fill(&first, &blob, &[1, 2]);
-    first.suspend(Fate::Keep).unwrap();
-    assert!(fs::metadata(folder.path().join(PARTIAL)).unwrap().blocks() * 512 < 8192);
-    assert_eq!(finish(sparse(), &blob), [1, 2]);
-    assert!(fs::read(&path).unwrap() == blob);
-    let found = fs::metadata(&path).unwrap();
-    assert!(found.blocks() * 512 < GRANULE + 16384, "{}", found.blocks());
-}
-
-#[test]
-fn sparse_files_have_no_garbage_of_before_where_they_are_zero() {
-    let (folder, path) = folder();
-    let (garbage, zeros) = (blob(0), vec![0; 3 * STEP + 1000]);
-    stopped(&path, &zeros, &[0]);
-    fs::write(folder.path().join(PARTIAL), &garbage).unwrap();
-    let options = FileOptions::default().allocation(Allocation::Sparse);
-    let target = Box::new(FileTarget::new(resolve(&path, None).unwrap(), options));
-    assert_eq!(finish(target, &zeros), [0; 0]);
-    assert!(fs::read(&path).unwrap() == zeros);
 }
