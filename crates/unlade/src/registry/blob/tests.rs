@@ -47,7 +47,7 @@ fn a_window_without_a_byte_in_it_is_nowhere() {
 #[test]
 fn the_table_of_placements() {
     use ErrorKind::{Mismatch, PeerMisbehaved};
-    let cases: [Case; 15] = [
+    let cases: [Case; 16] = [
         ("the whole", 200, &[(CONTENT_LENGTH, "10")], 0..u64::MAX, Some(10), Ok(0..10)),
         ("the whole, without a length", 200, &[], 0..u64::MAX, Some(10), Ok(0..10)),
         ("the whole, of unknown size", 200, &[], 0..u64::MAX, None, Ok(0..u64::MAX)),
@@ -62,6 +62,14 @@ fn the_table_of_placements() {
         ("another total", 206, &[(CONTENT_RANGE, "bytes 4-9/11")], 4..10, Some(10), Err(PeerMisbehaved)),
         ("more than the part", 206, &[(CONTENT_RANGE, "bytes 4-9/10")], 4..8, Some(10), Err(PeerMisbehaved)),
         ("no place", 206, &[], 4..10, Some(10), Err(PeerMisbehaved)),
+        (
+            "several parts",
+            206,
+            &[(CONTENT_RANGE, "bytes 4-9/10"), (CONTENT_TYPE, "Multipart/byteranges; boundary=x")],
+            4..10,
+            Some(10),
+            Err(PeerMisbehaved),
+        ),
         (
             "a length that is not the range's",
             206,
