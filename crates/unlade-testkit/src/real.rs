@@ -4,6 +4,7 @@
 
 mod distribution;
 mod docker_registry;
+mod file_system;
 mod files;
 mod missing;
 mod nginx;
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 
 pub use distribution::DistributionV3;
 pub use docker_registry::{DockerRegistry, htpasswd};
+pub use file_system::{FileSystem, FileSystemKind};
 pub use files::{RealFiles, real_files};
 pub use missing::{Missing, Supply, not_run, or_not_run};
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};

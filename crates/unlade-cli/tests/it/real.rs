@@ -4,6 +4,7 @@
 
 mod archives;
 mod docker;
+mod file_systems;
 mod limits;
 mod logins;
 mod peers;
