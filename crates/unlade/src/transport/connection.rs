@@ -22,7 +22,7 @@ use super::shelf::Place;
 use super::stream::{Heard, Stream};
 
 /// The most that HTTP reads at once, and the longest head of an answer. Pieces of a body are at most this long.
-const READ: usize = 256 << 10;
+const READ: usize = 128 << 10;
 
 /// A connection, at rest or with one request on its way.
 pub(super) struct Connection {

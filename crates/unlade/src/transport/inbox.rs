@@ -2,7 +2,7 @@
 
 /// How many bytes are read at once: enough that reads are few, and little enough to be in the cache still when they
 /// are decrypted. It holds the largest message of a handshake that rustls takes, which is 64 KiB, in its records.
-const CAPACITY: usize = 256 << 10;
+const CAPACITY: usize = 128 << 10;
 
 /// One buffer for the life of a connection.
 pub(super) struct Inbox {
