@@ -6,10 +6,11 @@ use std::thread;
 
 use crate::access::shown;
 use crate::answer::Answer;
-use crate::fault::{Here, Step, honest, lie};
+use crate::fault::{Fault, Here, Step, honest, lie};
 use crate::http::{RequestLine, RequestRest, header};
 use crate::record::{ReceivedRequest, Recorder};
 use crate::script::Script;
+use crate::tripwire::Tripwire;
 use crate::wire::Wire;
 
 /// What makes one server different from another.
@@ -24,6 +25,14 @@ pub(crate) trait Desk: Send + Sync + 'static {
     }
     /// Makes every token invalid.
     fn expire_tokens(&self) {}
+    /// Gives the lie that chance has for a request that no script is about.
+    fn whim(&self, _request: &ReceivedRequest) -> Option<Fault> {
+        None
+    }
+    /// Gives what counts the bytes that are sent.
+    fn tripwire(&self) -> Option<&Tripwire> {
+        None
+    }
 }
 
 /// Serves a connection until either side ends it.
@@ -67,7 +76,7 @@ fn decide(
     let request = record(desk, connection, wire, line, rest)?;
     here.shown = shown(&request);
     let answer = desk.answer(&request, &here);
-    Ok(match fault {
+    Ok(match fault.or_else(|| desk.whim(&request)) {
         None => honest(&answer, &here),
         Some(fault) => lie(&fault, &answer, &here),
     })
@@ -95,6 +104,20 @@ fn record(
     Ok(request)
 }
 
+fn send(wire: &mut Wire, bytes: &[u8], tripwire: Option<&Tripwire>) -> io::Result<()> {
+    let Some(tripwire) = tripwire else {
+        return wire.write(bytes);
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(tripwire.allowance(rest.len()));
+        wire.write(now)?;
+        tripwire.sent(now.len());
+        rest = later;
+    }
+    Ok(())
+}
+
 /// Does what the steps say; gives the connection back if it still lives.
 fn obey(mut wire: Wire, steps: Vec<Step>, desk: &impl Desk) -> io::Result<Option<Wire>> {
     // One is inside until all is sent, or could not be.
@@ -106,7 +129,7 @@ fn obey(mut wire: Wire, steps: Vec<Step>, desk: &impl Desk) -> io::Result<Option
                 admitted => inside = admitted,
             },
             Step::Gather(count) => desk.script().gate.gather(count),
-            Step::Bytes(bytes) => wire.write(&bytes)?,
+            Step::Bytes(bytes) => send(&mut wire, &bytes, desk.tripwire())?,
             Step::Close => return wire.finish().map(|()| None),
             Step::Dribble(bytes) => bytes.chunks(1).try_for_each(|byte| wire.write(byte))?,
             Step::Endless(bytes) => loop {

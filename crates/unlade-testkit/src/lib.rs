@@ -32,6 +32,7 @@ mod repository;
 mod script;
 mod server;
 pub mod tls;
+mod tripwire;
 mod wire;
 
 pub use access::Access;

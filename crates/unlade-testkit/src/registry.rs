@@ -18,6 +18,10 @@ use crate::record::{ReceivedRequest, Recorder};
 use crate::repository::{Repository, Route};
 use crate::script::{Matcher, Script};
 use crate::server::{Binding, Server, lock};
+use crate::tripwire::Tripwire;
+
+/// Chooses the lie for a request, or the truth.
+type Whim = dyn Fn(&ReceivedRequest) -> Option<Fault> + Send + Sync;
 
 /// A read-only registry on loopback, correct until a script says otherwise.
 ///
@@ -162,6 +166,22 @@ impl LyingRegistry {
         self.desk.script.add(matcher, fault);
     }
 
+    /// Lies by chance: whatever no script is about is answered as this says, until it says otherwise.
+    pub fn lie_by(&self, whim: impl Fn(&ReceivedRequest) -> Option<Fault> + Send + Sync + 'static) {
+        *lock(&self.desk.whim) = Some(Arc::new(whim));
+    }
+
+    /// Ends what [`lie_by`](Self::lie_by) and [`after`](Self::after) began.
+    pub fn be_honest(&self) {
+        lock(&self.desk.whim).take();
+        self.desk.tripwire.disarm();
+    }
+
+    /// Acts once so many bytes have been sent, heads included, before the next one is: on a thread that serves.
+    pub fn after(&self, bytes: usize, act: impl FnOnce() + Send + 'static) {
+        self.desk.tripwire.arm(bytes, act);
+    }
+
     /// Fails unless every scripted step was used as often as it was meant to be.
     #[track_caller]
     pub fn assert_script_used(&self) {
@@ -215,6 +235,8 @@ struct RegistryDesk {
     realm: Mutex<Option<String>>,
     signed_at: Option<String>,
     script: Script,
+    whim: Mutex<Option<Arc<Whim>>>,
+    tripwire: Tripwire,
     recorder: Recorder,
 }
 
@@ -239,6 +261,15 @@ impl Desk for RegistryDesk {
 
     fn script(&self) -> &Script {
         &self.script
+    }
+
+    fn whim(&self, request: &ReceivedRequest) -> Option<Fault> {
+        let whim = lock(&self.whim).clone();
+        whim.and_then(|whim| whim(request))
+    }
+
+    fn tripwire(&self) -> Option<&Tripwire> {
+        Some(&self.tripwire)
     }
 
     fn realm(&self, own: String) -> String {
