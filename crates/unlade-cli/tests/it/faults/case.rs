@@ -24,6 +24,7 @@ pub(super) struct Case {
     attempts: Option<u64>,
     fetched: Option<[u64; 2]>,
     lasts: Duration,
+    keeps: &'static [&'static str],
     also: Option<fn(&World, &Outcome)>,
 }
 
@@ -69,6 +70,7 @@ impl Case {
             attempts: None,
             fetched: None,
             lasts: Duration::ZERO,
+            keeps: &[],
             also: None,
         }
     }
@@ -167,6 +169,12 @@ impl Case {
         self
     }
 
+    /// Expects a failure to leave the unfinished file, for the next run to go on with.
+    pub(super) fn keeps_partial(mut self) -> Self {
+        self.keeps = &[".out.img.unlade-journal", ".out.img.unlade-partial"];
+        self
+    }
+
     /// Checks something of this case alone.
     pub(super) fn also(mut self, check: fn(&World, &Outcome)) -> Self {
         self.also = Some(check);
@@ -256,7 +264,7 @@ impl Case {
                 assert_eq!(code, Some(expected), "exit code; stderr:\n{}", outcome.stderr);
                 let error = error(&outcome);
                 assert_eq!((error["kind"].as_str(), error["exit_code"].as_i64()), (Some(kind), Some(expected.into())));
-                check_left(folder.path(), ground);
+                check_left(folder.path(), ground, self.keeps);
             }
         }
         check_output(&outcome, self.setup.question);
@@ -336,13 +344,13 @@ pub(super) fn error(outcome: &Outcome) -> Value {
     document["error"].clone()
 }
 
-/// After a failure nothing has the final name that was not there before, and nothing unfinished is left.
+/// After a failure nothing has the final name that was not there before, and nothing unfinished is left but what is kept.
 #[track_caller]
-fn check_left(folder: &Path, ground: Ground) {
+fn check_left(folder: &Path, ground: Ground, keeps: &[&str]) {
     match ground {
-        Ground::Empty => assert_eq!(files(folder), [""; 0], "files are left"),
+        Ground::Empty => assert_eq!(files(folder), keeps, "files are left"),
         Ground::Taken => {
-            assert_eq!(files(folder), ["out.img"]);
+            assert_eq!(files(folder), [keeps, &["out.img"]].concat());
             let content = fs::read(folder.join("out.img")).expect("read the file that was there before");
             assert_eq!(content, OLD, "the file that was there before was touched");
         }
