@@ -98,19 +98,20 @@ fn drive(driver: &mut Option<http1::Connection<TokioIo<Stream>, Payload>>, conte
 
 /// The body of an answer. Once it has been read to its end, the connection goes back to its place.
 pub(super) struct Body {
-    incoming: Incoming,
+    /// Gone once it is dropped.
+    incoming: Option<Incoming>,
     connection: Option<(Connection, Place)>,
 }
 
 impl Body {
     pub(super) fn new(incoming: Incoming, connection: Connection, place: Place) -> Self {
-        let mut body = Self { incoming, connection: Some((connection, place)) };
+        let mut body = Self { incoming: Some(incoming), connection: Some((connection, place)) };
         body.release_at_end();
         body
     }
 
     fn release_at_end(&mut self) {
-        if self.incoming.is_end_stream() {
+        if self.incoming.as_ref().is_none_or(Incoming::is_end_stream) {
             self.release();
         }
     }
@@ -124,6 +125,15 @@ impl Body {
     }
 }
 
+/// A body that nobody wants costs no connection if all of it has arrived: few answers that refuse are read.
+impl Drop for Body {
+    fn drop(&mut self) {
+        // hyper then takes what is there out of the way, and closes if there is to be more.
+        self.incoming = None;
+        self.release();
+    }
+}
+
 impl Chunked for Body {
     type Item = Result<Bytes, Failure>;
 
@@ -131,7 +141,8 @@ impl Chunked for Body {
         let this = self.get_mut();
         let mut driven = false;
         loop {
-            match Pin::new(&mut this.incoming).poll_frame(context) {
+            let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
+            match Pin::new(incoming).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.release_at_end();
                     // What is no data is a trailer, which says nothing that is asked for.

@@ -180,13 +180,13 @@ async fn a_failure_names_no_url() {
 async fn a_connection_is_used_again_once_its_answer_was_read() {
     let authority = Authority::new();
     for origin in [Origin::start(), Origin::start_tls(authority.server().server_config())] {
-        origin.offer("/x", vec![7; 100_000]);
+        origin.offer("/x", vec![7; 4_000_000]);
         let (pool, profile) = (Pool::new(), profile(&[&authority.file()]));
         let ask = async |method: Method| {
             pool.call(Exchange::new(method, origin.url("/x").parse().unwrap(), profile.clone())).await.unwrap()
         };
         // Read to the end, without a body, and dropped in the middle of it.
-        assert_eq!(ask(Method::GET).await.chunks.map(|chunk| chunk.unwrap().len()).fold(0, sum).await, 100_000);
+        assert_eq!(ask(Method::GET).await.chunks.map(|chunk| chunk.unwrap().len()).fold(0, sum).await, 4_000_000);
         drop(ask(Method::HEAD).await);
         drop(ask(Method::GET).await);
         let another = ask(Method::GET).await;
@@ -260,6 +260,20 @@ async fn a_connection_that_was_closed_at_rest_costs_nothing() {
         assert_eq!(outcome, expected, "{method}");
         server.join().unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_arrived_and_is_not_read_costs_no_connection() {
+    // Head and body come in one piece.
+    const REFUSAL: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\n\r\n\r\n";
+    let (url, server) = answering_in_turn(&[&[REFUSAL, REFUSAL, REFUSAL]]);
+    let (pool, profile) = (Pool::new(), profile(&[]));
+    for _ in 0..3 {
+        let exchange = Exchange::new(Method::GET, url.parse().unwrap(), profile.clone());
+        drop(pool.call(exchange).await.unwrap());
+    }
+    drop(pool);
+    assert_eq!(server.join().unwrap(), 3);
 }
 
 #[tokio::test]
