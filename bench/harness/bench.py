@@ -68,7 +68,8 @@ def parse():
     parser.add_argument("--runs", type=int, metavar="N", help="rounds that count [5, quick 1]")
     parser.add_argument("--size", type=int, metavar="MIB", help="size of the large layer [1024, quick 128]")
     parser.add_argument("--quick", action="store_true", help="small layers, one round: to see that all of it works")
-    parser.add_argument("--only", metavar="NAME,…", help=f"take part: {'; '.join(NAMES)}, of which unlade always does")
+    parser.add_argument("--only", metavar="NAME,…", 
+                        help=f"who takes part beside unlade, of {', '.join(name.replace(', ', '+') for name in NAMES[1:])}")
     parser.add_argument("--dir", default="/dev/shm", help="where layers lie and arrive: a tmpfs [/dev/shm]")
     parser.add_argument("--disk", help="a folder on a disk [target]")
     parser.add_argument("--json", metavar="FILE", help="where the document goes [target/bench.json]")
@@ -80,7 +81,10 @@ def parse():
     options.runs = options.runs or (1 if options.quick else 5)
     options.size = options.size or (128 if options.quick else 1024)
     if options.only:
-        options.only = {"unlade"} | {name for name in NAMES if name.replace(", ", "+") in options.only.split(",")}
+        known = {name.replace(", ", "+"): name for name in NAMES}
+        if strange := set(options.only.split(",")) - set(known):
+            parser.error(f"--only: nobody is called {', '.join(sorted(strange))}")
+        options.only = {"unlade"} | {known[word] for word in options.only.split(",")}
     return options
 
 
