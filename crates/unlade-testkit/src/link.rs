@@ -20,6 +20,8 @@ const CHUNK: usize = 256 << 10;
 /// How long a link with a delay lets bytes gather before it looks again, as network cards do. Waking up for each
 /// record of TLS would cost more than carrying it.
 const GATHER: Duration = Duration::from_micros(500);
+/// How far a rate may be made up for: a thread that woke up late has lost no room on the way.
+const LATE: Duration = Duration::from_millis(10);
 
 /// Forwards connections to another address, TLS or not, as a distant network would.
 ///
@@ -250,7 +252,7 @@ impl Flight {
 fn depart(mut from: &TcpStream, flight: &Flight, terms: LinkBuilder) -> io::Result<()> {
     // A rate lets no more through at once than in five milliseconds: it must not come in lumps.
     let most = terms.rate.map_or(CHUNK as u64, |rate| (rate / 200).clamp(1024, CHUNK as u64));
-    let mut free = Instant::now();
+    let mut free = None;
     while let Some(room) = flight.room(terms.window) {
         let mut buffer = flight.buffer();
         let most = usize::try_from(room.min(most)).unwrap_or(CHUNK);
@@ -260,8 +262,9 @@ fn depart(mut from: &TcpStream, flight: &Flight, terms: LinkBuilder) -> io::Resu
         }
         let mut leaves = Instant::now();
         if let Some(rate) = terms.rate {
-            free = free.max(leaves) + Duration::from_nanos(count as u64 * 1_000_000_000 / rate);
-            leaves = free;
+            let begins = free.map_or(leaves, |free: Instant| free.max(leaves.checked_sub(LATE).unwrap_or(leaves)));
+            leaves = begins + Duration::from_nanos(count as u64 * 1_000_000_000 / rate);
+            free = Some(leaves);
         }
         flight.send(leaves + terms.delay, buffer, count);
         if terms.rate.is_some() {
