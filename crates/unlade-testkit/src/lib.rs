@@ -15,6 +15,7 @@ pub mod archive;
 mod bearer;
 mod client;
 pub mod content;
+pub mod crash;
 mod crowd;
 pub mod document;
 mod exchange;

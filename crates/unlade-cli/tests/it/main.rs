@@ -3,6 +3,7 @@
 mod about;
 mod bad_input;
 mod common;
+mod crash;
 mod durability;
 mod faults;
 mod guide;
