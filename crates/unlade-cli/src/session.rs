@@ -4,6 +4,8 @@ mod leftovers;
 mod settings;
 mod signals;
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -35,6 +37,9 @@ const HURRY: Duration = Duration::from_secs(1);
 
 /// How long a process that is ended without its job looks for what that left behind.
 const CLEANING: Duration = Duration::from_millis(500);
+
+/// So many pairs of sockets take as many descriptors as the runtimes of the run and of the signals, and one more.
+const RUNTIME_PAIRS: usize = 6;
 
 /// What a verb works with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +84,7 @@ impl Session {
                 client.config(settings::config(options)?).credentials(keychain).roots(Arc::new(environment.roots()));
         }
         let client = client.build()?;
+        spare_descriptors().map_err(|error| Error::io("cannot start the runtime", error))?;
         // One thread: the data path has threads of its own, and a second one here costs more than it gives.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -176,6 +182,13 @@ impl Session {
             Patience::Endless => std::future::pending().await,
         }
     }
+}
+
+/// Makes sure that the runtimes of the run and of the signals can open what they need: the library behind them panics
+/// where it cannot make its own pair of sockets.
+fn spare_descriptors() -> io::Result<()> {
+    let _pairs = (0..RUNTIME_PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>()?;
+    Ok(())
 }
 
 /// What signals do by themselves.

@@ -2,11 +2,14 @@
 //!
 //! Each runs on a free loopback port, with a folder of its own, and ends with the value that started it.
 
+mod cgroup;
 mod distribution;
 mod docker_registry;
+mod faketime;
 mod file_system;
 mod files;
 mod missing;
+mod mount;
 mod nginx;
 mod openssl;
 mod peers;
@@ -24,11 +27,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+pub use cgroup::Cgroup;
 pub use distribution::DistributionV3;
 pub use docker_registry::{DockerRegistry, htpasswd};
+pub use faketime::FakeTime;
 pub use file_system::{FileSystem, FileSystemKind};
 pub use files::{RealFiles, real_files};
 pub use missing::{Missing, Supply, not_run, or_not_run};
+pub use mount::Mount;
 pub use nginx::{LoggedRequest, Nginx, NginxBuilder};
 pub use openssl::openssl_self_signed;
 pub use peers::{Peer, Peers, Place};

@@ -3,7 +3,13 @@
 //! The moments are chosen by seeds. `tests/crash` tries a thousand of them; without it a few are tried, every other
 //! one of which is new in each run. A failure names its seed, which `UNLADE_SEED` then tries alone.
 
+mod clock;
+mod descriptors;
+mod full;
+mod killed;
+mod memory;
 mod power;
+mod scene;
 
 use std::env;
 
