@@ -32,7 +32,7 @@ pub struct Buffers {
 pub(super) struct Filling {
     bytes: Vec<u8>,
     free: Arc<Mutex<Vec<Vec<u8>>>>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Makes a buffer for reading a blob from a file, no larger than it needs: to clear half a MiB takes longer than to
@@ -56,6 +56,11 @@ impl Buffers {
         Self { free: Arc::default(), permits: Arc::new(Semaphore::new(held + connections + ON_THE_WAY)) }
     }
 
+    /// Makes one that is not counted, and is not used again.
+    pub(super) fn beyond() -> Filling {
+        Filling { bytes: Vec::with_capacity(SIZE), free: Arc::default(), _permit: None }
+    }
+
     /// Waits until a buffer is free.
     pub(super) async fn take(&self) -> Filling {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
@@ -63,7 +68,7 @@ impl Buffers {
         Filling {
             bytes: free.unwrap_or_else(|| Vec::with_capacity(SIZE)),
             free: Arc::clone(&self.free),
-            _permit: permit,
+            _permit: Some(permit),
         }
     }
 }

@@ -109,7 +109,7 @@ impl Carrier<'_> {
             let end = match given {
                 Ok(Given::Chunk(chunk)) => {
                     self.pieces().measure(number, chunk.len() as u64, since.elapsed());
-                    if !self.take_in(&mut hand, &chunk).await {
+                    if !self.take_in(&mut hand, manners, &chunk).await {
                         return Ended::Gone;
                     }
                     continue;
@@ -131,12 +131,25 @@ impl Carrier<'_> {
         }
     }
 
+    /// Takes a buffer, as soon as one is free. If all of them hold bytes that wait for the ones that come next, those get
+    /// one beyond their number.
+    async fn buffer(&self, number: Number, manners: Manners) -> Filling {
+        match manners {
+            Manners::Alone => self.buffers.take().await,
+            Manners::GiveWay => tokio::select! {
+                biased;
+                free = self.buffers.take() => free,
+                () = self.front.wait(|| self.front.is_idle() && self.pieces().is_first(number)) => Buffers::beyond(),
+            },
+        }
+    }
+
     /// Takes bytes in, and hands on what fills a buffer; returns false if the hash is gone.
-    async fn take_in(&self, hand: &mut Hand, mut bytes: &[u8]) -> bool {
+    async fn take_in(&self, hand: &mut Hand, manners: Manners, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let filling = match &mut hand.filling {
                 Some(filling) => filling,
-                none => none.insert(self.buffers.take().await),
+                none => none.insert(self.buffer(hand.number, manners).await),
             };
             let taken = filling.fill(bytes);
             bytes = &bytes[taken..];

@@ -86,6 +86,8 @@ struct Open {
     chunks: Chunks,
     /// Bytes at its head that were delivered before.
     surplus: u64,
+    /// What was asked for.
+    asked: Range<u64>,
     /// What it holds, by its own word.
     window: Range<u64>,
     /// Counted as long as the body is open.
@@ -139,9 +141,9 @@ impl Fetch {
 
     /// Says whether a part was asked for, and the whole blob is given, of which nothing was taken yet.
     pub fn is_whole_instead(&self) -> bool {
-        let window = self.open.as_ref().map(|open| &open.window);
-        let exceeds = window.is_some_and(|window| window.start < self.start || window.end > self.end);
-        exceeds && self.position == self.start && self.is_part()
+        // Measured by what was asked for: the part may end nearer by now.
+        let exceeds = |open: &Open| open.window.start < open.asked.start || open.window.end > open.asked.end;
+        self.position == self.start && self.is_part() && self.open.as_ref().is_some_and(exceeds)
     }
 
     /// Asks for the part unless that was done, without waiting for its bytes.
@@ -190,8 +192,11 @@ impl Fetch {
                 Some(Err(error)) if self.is_worth_mending(&error) => self.mend(error).await?,
                 Some(Err(error)) => return Err(error),
                 None if self.is_cut_short() => {
-                    let text = "the source gave less than was asked for";
-                    self.mend(Error::new(ErrorKind::Unavailable, text)).await?;
+                    let error = Error::new(ErrorKind::Unavailable, "the source gave less than was asked for");
+                    if !self.is_worth_mending(&error) {
+                        return Err(error);
+                    }
+                    self.mend(error).await?;
                 }
                 None => return Ok(None),
             }
@@ -223,7 +228,8 @@ impl Fetch {
         chunk.advance(usize::try_from(surplus).expect("no more than the chunk's length"));
         if self.is_part() {
             // Others fetch what comes behind the part.
-            chunk.truncate(usize::try_from(self.end - self.position).unwrap_or(usize::MAX));
+            let wanted = self.end.saturating_sub(self.position);
+            chunk.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
         }
         self.position += chunk.len() as u64;
         self.terms.budget.progress(chunk.len() as u64);
@@ -238,7 +244,8 @@ impl Fetch {
 
     async fn reopen(&mut self) -> Result<()> {
         let mut ask = Ask::whole(Arc::clone(&self.terms.budget), Arc::clone(&self.terms.observer));
-        ask.window = self.position..self.end;
+        let asked = self.position..self.end;
+        ask.window = asked.clone();
         ask.zeal = self.zeal;
         ask.avoid.clone_from(&self.terms.avoid);
         let body = self.source.open_unverified(&self.content, ask).await?;
@@ -261,7 +268,7 @@ impl Fetch {
             self.terms.observer.notice(&Event::EndpointChanged { endpoint: body.origin.to_string() });
         }
         let connection = self.terms.progress.connect();
-        self.open = Some(Open { chunks: body.chunks, surplus, window: body.window, connection });
+        self.open = Some(Open { chunks: body.chunks, surplus, asked, window: body.window, connection });
         Ok(())
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Fleet<'a> {
     terms: &'a Terms,
     carrier: Carrier<'a>,
     pieces: &'a Mutex<Pieces>,
+    manners: Manners,
     width: Width,
     running: Vec<Running>,
 }
@@ -62,7 +63,8 @@ impl<'a> Fleet<'a> {
         most: usize,
     ) -> Self {
         let pieces = carrier.pieces;
-        Self { source, content, terms, carrier, pieces, width: Width::new(most), running: Vec::new() }
+        let manners = if most > 1 { Manners::GiveWay } else { Manners::Alone };
+        Self { source, content, terms, carrier, pieces, manners, width: Width::new(most), running: Vec::new() }
     }
 
     /// Fetches all pieces. Ends early, and well, if nobody wants the bytes any more, or the source has no more of them.
@@ -80,7 +82,7 @@ impl<'a> Fleet<'a> {
             while let Some((number, zeal, fetch)) = self.next_piece() {
                 let (handle, registration) = AbortHandle::new_pair();
                 self.running.push(Running { number, zeal, handle });
-                let work = Abortable::new(carrier.carry(number, fetch, Manners::GiveWay), registration);
+                let work = Abortable::new(carrier.carry(number, fetch, self.manners), registration);
                 working.push(async move { (number, work.await.ok()) });
             }
             if working.is_empty() && !self.pieces().has_more() {

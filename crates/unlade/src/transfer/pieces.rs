@@ -80,14 +80,9 @@ impl Pieces {
         Self { bounds, missing, fetched: BTreeMap::new(), next: 0, usual: None }
     }
 
-    /// Gives out the first range that is missing, or a part of it; `None` if there is none within the lead of the
-    /// front.
+    /// Gives out the first range that is missing, or a part of it; `None` if it is not within the lead of the front.
     pub(super) fn take(&mut self, front: u64) -> Option<(Number, Range<u64>)> {
-        let first = self.missing.first().filter(|_| self.may_take(front))?;
-        let limit = front.saturating_add(self.bounds.lead);
-        // Whole granules, but for what an earlier piece has left of one.
-        let whole = (first.start / GRANULE * GRANULE).saturating_add(self.bounds.piece);
-        let range = first.start..first.end.min(whole).min(limit);
+        let range = self.on_offer(front)?;
         self.missing.remove(&range);
         let number = self.next;
         self.next += 1;
@@ -100,9 +95,18 @@ impl Pieces {
         !self.missing.is_empty()
     }
 
+    /// Returns what can be given out now: the first that is missing, if all of it lies within the lead of the front.
+    fn on_offer(&self, front: u64) -> Option<Range<u64>> {
+        let first = self.missing.first()?;
+        // Whole granules, but for what an earlier piece has left of one.
+        let whole = (first.start / GRANULE * GRANULE).saturating_add(self.bounds.piece);
+        let range = first.start..first.end.min(whole);
+        (range.end <= front.saturating_add(self.bounds.lead)).then_some(range)
+    }
+
     /// Says whether something can be given out now.
     pub(super) fn may_take(&self, front: u64) -> bool {
-        self.missing.first().is_some_and(|first| first.start < front.saturating_add(self.bounds.lead))
+        self.on_offer(front).is_some()
     }
 
     /// Notes that the next bytes of a piece were handed on.
@@ -259,7 +263,8 @@ mod tests {
             assert_eq!(pieces.take(0), Some((number, number * 8 * MIB..(number + 1) * 8 * MIB)));
         }
         assert_eq!(pieces.take(0), None);
-        assert_eq!(pieces.take(MIB), Some((8, 64 * MIB..65 * MIB)));
+        assert_eq!(pieces.take(8 * MIB - 1), None);
+        assert_eq!(pieces.take(8 * MIB), Some((8, 64 * MIB..72 * MIB)));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! From a source to a target, whatever becomes of either.
 
 mod decoding;
+mod parallel;
+mod recalled;
 mod scripts;
 mod source;
 mod target;
 mod toy;
+mod wide;
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, LazyLock, Mutex};

@@ -1,6 +1,6 @@
 //! A target that remembers what was done to it, and fails where it is told to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Cursor;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unlade::target::{
-    Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Room, Sequential, Stage, Status, Target, Transform,
+    Fate, Job, Kept, Ledger, Pages, Positioned, Receipt, Resume, Room, Sequential, Stage, Status, Target, Transform,
 };
 use unlade::verify::{Proof, Ticket};
 use unlade::{Error, ErrorKind, Result};
@@ -34,6 +34,8 @@ struct State {
     bytes: Vec<u8>,
     end: Option<End>,
     outputs: Vec<Option<u64>>,
+    resumes: Vec<Resume>,
+    read_back: usize,
 }
 
 /// What goes wrong.
@@ -49,6 +51,23 @@ pub(crate) struct Faults {
     pub(crate) suspend: Option<ErrorKind>,
     /// `prepare` waits for this.
     pub(crate) gate: Option<Receiver<()>>,
+    /// Where it notes granules.
+    pub(crate) records: Option<Records>,
+}
+
+/// The granules of a target, as number and checksum.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Records(pub(crate) Arc<Mutex<BTreeMap<u64, u64>>>);
+
+impl Ledger for Records {
+    fn replay(&self) -> Result<Vec<(u64, u64)>> {
+        Ok(self.0.lock().unwrap().clone().into_iter().collect())
+    }
+
+    fn note(&self, granule: u64, checksum: u64) -> Result<()> {
+        self.0.lock().unwrap().insert(granule, checksum);
+        Ok(())
+    }
 }
 
 /// The target.
@@ -88,6 +107,21 @@ impl Witness {
     /// Returns what was written.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.change(|state| state.bytes.clone())
+    }
+
+    /// Puts there what an earlier run left.
+    pub(crate) fn leave(&self, bytes: &[u8]) {
+        self.change(|state| state.bytes = bytes.to_vec());
+    }
+
+    /// Returns what the target was told of earlier runs, each time that it was prepared.
+    pub(crate) fn resumes(&self) -> Vec<Resume> {
+        self.change(|state| state.resumes.clone())
+    }
+
+    /// Returns how many bytes were read back.
+    pub(crate) fn read_back(&self) -> usize {
+        self.change(|state| state.read_back)
     }
 
     /// Returns the sizes that the target was prepared for.
@@ -156,7 +190,10 @@ impl Stage for Probe {
         if let Some(gate) = self.faults.gate.take() {
             gate.recv_timeout(LONG).unwrap();
         }
-        self.witness.change(|state| state.outputs.push(job.output_size()));
+        self.witness.change(|state| {
+            state.outputs.push(job.output_size());
+            state.resumes.push(job.resume);
+        });
         // A proof of what was offered is none of what is filled in its stead.
         self.ticket = Ticket::new();
         self.rooms.pop_front().unwrap_or(Ok(Room::Empty))
@@ -196,7 +233,7 @@ impl Positioned for Probe {
     }
 
     fn ledger(&self) -> Option<Arc<dyn Ledger>> {
-        None
+        self.faults.records.clone().map(|records| Arc::new(records) as _)
     }
 }
 
@@ -210,8 +247,14 @@ impl Pages for ProbePages {
         self.witness.write(bytes, Some(usize::try_from(offset).unwrap()), self.full_at)
     }
 
-    fn read_at(&self, _: &mut [u8], _: u64) -> Result<usize> {
-        panic!("what arrives in order need not be read back")
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        self.witness.change(|state| {
+            state.read_back += buffer.len();
+            let there = state.bytes.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
+            let length = buffer.len().min(there.len());
+            buffer[..length].copy_from_slice(&there[..length]);
+            Ok(length)
+        })
     }
 
     fn sync_data(&self) -> Result<()> {
