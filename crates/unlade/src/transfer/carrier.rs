@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::buffer::{Buffers, Filling};
+use super::courtesy::{Courtesy, Way};
 use super::fetch::Fetch;
 use super::front::Front;
 use super::hash::Arrival;
@@ -17,9 +18,8 @@ use crate::error::{Error, Result};
 /// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// As long as the hash is busy, a piece whose turn has not come gives way to the one whose turn it is, but no longer
-/// than this: its bytes would only be written early and read back.
-const COURTESY: Duration = Duration::from_millis(20);
+/// So often a piece that gives way looks whether it still has to.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How a piece behaves towards the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub(super) struct Carrier<'a> {
     pub(super) arrivals: &'a mpsc::Sender<Arrival>,
     pub(super) front: &'a Front,
     pub(super) pieces: &'a Mutex<Pieces>,
+    /// Where bytes that come early cost something: whether others give way to the first piece.
+    pub(super) courtesy: Option<&'a Mutex<Courtesy>>,
+    /// When the work on the blob began.
+    pub(super) began: Instant,
 }
 
 /// What has come of a piece and was not handed on.
@@ -109,6 +113,7 @@ impl Carrier<'_> {
             let end = match given {
                 Ok(Given::Chunk(chunk)) => {
                     self.pieces().measure(number, chunk.len() as u64, since.elapsed());
+                    self.note(chunk.len());
                     if !self.take_in(&mut hand, manners, &chunk).await {
                         return Ended::Gone;
                     }
@@ -122,12 +127,24 @@ impl Carrier<'_> {
         }
     }
 
-    /// Waits a little as long as the hash has enough to do and it is another piece's turn.
+    /// Waits for the turn of a piece, as long as pieces give way to the first one.
     async fn give_way(&self, number: Number) {
-        let may_go = || self.front.is_idle() || self.pieces().is_first(number);
-        if !may_go() {
-            // Whether its turn has come or not, it goes on: the source does not wait for ever.
-            let _either = timeout(COURTESY, self.front.wait(may_go)).await;
+        let may_go = || self.way() == Way::Free || self.pieces().is_first(number);
+        while !may_go() {
+            // Whether it was told or not, time has passed: the first piece may stand still.
+            let _either = timeout(LOOK_AGAIN, self.front.wait(may_go)).await;
+            self.note(0);
+        }
+    }
+
+    fn way(&self) -> Way {
+        self.courtesy.map_or(Way::Free, |courtesy| courtesy.lock().unwrap_or_else(PoisonError::into_inner).way())
+    }
+
+    /// Notes how many bytes came.
+    fn note(&self, bytes: usize) {
+        if let Some(courtesy) = self.courtesy {
+            courtesy.lock().unwrap_or_else(PoisonError::into_inner).note(self.began.elapsed(), bytes as u64);
         }
     }
 

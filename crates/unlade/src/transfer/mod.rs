@@ -7,6 +7,7 @@
 mod buffer;
 mod carrier;
 pub mod copy;
+mod courtesy;
 mod crew;
 mod disk;
 mod early;

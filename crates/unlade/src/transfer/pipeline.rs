@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Progress;
 use super::buffer::Buffers;
 use super::carrier::Carrier;
+use super::courtesy::Courtesy;
 use super::crew::Crew;
 use super::disk::{self, Ending, Ready, Side};
 use super::early::{Early, Held, Written};
@@ -261,7 +262,9 @@ impl Download {
             handed_on: 0,
         };
         let hash = stage(&self.crew, "unlade-hash", move || hash.run(inbox))?;
-        let carrier = Carrier { buffers, arrivals: &arrivals, front: &front, pieces: &pieces };
+        let courtesy = (lead == FILE_LEAD && connections > 1).then(Mutex::<Courtesy>::default);
+        let (courtesy, began) = (courtesy.as_ref(), tokio::time::Instant::now());
+        let carrier = Carrier { buffers, arrivals: &arrivals, front: &front, pieces: &pieces, courtesy, began };
         let fleet = Fleet::new(&self.source, &self.content, terms, carrier, connections);
         let fetched = unless_gone(self.cancel.guard(fleet.run()), gone).await;
         if matches!(fetched, Some(Ok(()))) {
