@@ -86,7 +86,8 @@ impl Carrier<'_> {
         let tick = sleep(PATIENCE);
         tokio::pin!(tick);
         loop {
-            if manners == Manners::GiveWay {
+            // Every connection is opened at once, whoever's turn it is.
+            if manners == Manners::GiveWay && fetch.is_open() {
                 self.give_way(number).await;
             }
             fetch.shorten(self.pieces().end(number));

@@ -134,6 +134,11 @@ impl Fetch {
         self.end = self.end.max(end);
     }
 
+    /// Says whether a source has answered, and not ended.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Returns the offset of the next byte.
     pub fn position(&self) -> u64 {
         self.position

@@ -188,7 +188,13 @@ impl<'a> Fleet<'a> {
         let mut pieces = Pieces::new(Spans::of(first..size), Bounds::new(1, 0));
         let Some((number, range)) = pieces.take(first) else { return Ok(()) };
         *self.pieces() = pieces;
-        let mut fetch = if answered.position() == first { answered } else { self.fetch().part(range) };
+        let mut fetch = if answered.position() == first {
+            answered
+        } else {
+            // It holds a connection that the other one may have to wait for.
+            drop(answered);
+            self.fetch().part(range)
+        };
         fetch.extend(size);
         match self.carrier.carry(number, fetch.zeal(Zeal::Stubborn), Manners::Alone).await {
             Ended::Broke(error) => Err(error),
