@@ -126,7 +126,8 @@ fn two_breaks_cost_two_ranges_and_no_byte_twice() {
         inner.cut_once(cut, 10_000_000);
         outer.cut_once(cut, 20_000_000);
         let reference = format!("{}/site/disk:v1", outer.address());
-        let outcome = assert_pulls(&reference, &[options, &["--json"]].concat(), &payload);
+        // One connection: what each of its requests brings is known.
+        let outcome = assert_pulls(&reference, &[options, &["--connections", "1", "--json"]].concat(), &payload);
         assert!(!inner.is_armed() && !outer.is_armed());
         let blobs: Vec<LoggedRequest> =
             nginx.requests().split_off(before).into_iter().filter(LoggedRequest::is_for_blob).collect();
@@ -153,7 +154,7 @@ fn a_break_is_mended_on_the_way_to_stdout_too() {
         ["blob".to_owned(), format!("{}/site/disk@{}", relay.address(), digest(&payload)), "-q".to_owned()],
     ] {
         relay.cut_once(Cut::Reset, 30_000_000);
-        let outcome = unlade().args(arguments).run();
+        let outcome = unlade().args(arguments).args(["--connections", "1"]).run();
         outcome.assert_code(0);
         assert!(!relay.is_armed() && outcome.stdout == payload);
     }
