@@ -17,7 +17,7 @@ use crate::source::{Source, Zeal};
 use crate::spec::descriptor::Content;
 
 /// All connections are opened so long after the first ones.
-const OPENING: Duration = Duration::from_millis(400);
+const OPENING: Duration = Duration::from_millis(100);
 
 /// So often is looked for connections that lag behind.
 const LOOK: Duration = Duration::from_millis(500);

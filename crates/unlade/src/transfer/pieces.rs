@@ -14,7 +14,7 @@ pub(super) const FILE_LEAD: u64 = 64 << 20;
 pub(super) const MEMORY_LEAD: u64 = 24 << 20;
 
 /// A piece that is not done so soon is worth dividing when there is nothing else left to do.
-const WORTH_DIVIDING: Duration = Duration::from_millis(300);
+const WORTH_DIVIDING: Duration = Duration::from_millis(150);
 
 /// So long a connection is waited on before it is compared with others.
 const TRIAL: Duration = Duration::from_secs(2);
