@@ -1,8 +1,6 @@
 //! Playing a script.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use unlade::{Client, Error};
 use unlade_testkit::process::{Outcome, Run as Process, Running};
 
 use crate::script::{Death, How, Run, Script, Target, Way};
-use crate::tamper::unfinished;
+use crate::tamper::{is_strange, unfinished};
 use crate::world::{TAGS, World};
 
 /// The exit codes that the guide has for what can happen here.
@@ -102,10 +100,6 @@ fn end(world: &mut World, target: Target) {
     if filled {
         world.check_clean();
     }
-}
-
-fn is_strange(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() || found.nlink() > 1)
 }
 
 fn by_command(world: &World, target: Target, run: &Run) -> Vec<End> {

@@ -24,6 +24,11 @@ pub(crate) fn is_unfinished(path: &str) -> bool {
     name.starts_with('.') && (name.ends_with(".unlade-partial") || name.ends_with(".unlade-journal"))
 }
 
+/// Says whether what stands there is a link, by either of its kinds, and so somebody else's too.
+pub(crate) fn is_strange(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() || found.nlink() > 1)
+}
+
 impl Tampering {
     /// Does it to one of the files, if there is any.
     pub(crate) fn apply(&self, folder: &Path, victim: &Path) {
