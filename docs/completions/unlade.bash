@@ -1097,11 +1097,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__pull)
-<<<<<<< HEAD
-            opts="-o -v -q -h --output --dry-run --no-unpack --verify-first --overwrite --no-sync --referrers --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
-=======
-            opts="-o -v -q -h --output --dry-run --no-unpack --verify-first --overwrite --no-sync --no-resume --sparse --referrers --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
->>>>>>> c24cf52 (Keep what a stopped run has filled, with a journal of what it is)
+            opts="-o -v -q -h --output --dry-run --no-unpack --verify-first --overwrite --no-sync --no-resume --sparse --referrers --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
