@@ -123,7 +123,8 @@ fn a_signal_at_any_moment_ends_a_run_in_order() {
         let End::Ended(Outcome { code, stderr, .. }) = end else { panic!("nobody was killed: {story}") };
         // Before it takes signals over, the system ends it.
         assert!(matches!(code, Some(0 | 130) | None), "{code:?}: {stderr}\n{story}");
+        // One that ended before it came to the file leaves what an earlier one has kept, and does not speak of it.
         let is_left = files(root).iter().any(|name| name.ends_with("-partial"));
-        assert!(!is_left || *code == Some(130) && stderr.contains("partial_kept"), "{stderr}\n{story}");
+        assert!(!is_left || *code != Some(0), "{stderr}\n{story}");
     });
 }

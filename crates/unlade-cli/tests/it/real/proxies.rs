@@ -140,7 +140,8 @@ fn assert_pulls_through_a_break(registry: &DockerRegistry, store: &Nginx, payloa
     let base = format!("http://{}", relay.address());
     let front = here(Nginx::before(registry.address()).redirecting_blobs(&base).start());
     relay.cut_once(Cut::Close, 10_000_000);
-    let outcome = assert_pulls(&reference(&front), &["--json"], payload);
+    // Over one connection each byte and request is known.
+    let outcome = assert_pulls(&reference(&front), &["--connections", "1", "--json"], payload);
     assert!(!relay.is_armed());
     outcome
 }

@@ -93,7 +93,7 @@ fn a_download_is_shown_while_it_lasts() {
     let outcome = running.finish();
     outcome.assert_code(130);
     let screen = screen(&outcome.stderr, COLUMNS.into());
-    assert!(screen.starts_with("trying again in 1.0 s") && screen.contains("\nremoved the unfinished"), "{screen}");
+    assert!(screen.starts_with("trying again in 1.0 s") && screen.contains("\nkept the unfinished"), "{screen}");
     assert!(!screen.contains("MiB/"), "{screen}");
 }
 
