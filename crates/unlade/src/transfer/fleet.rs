@@ -104,7 +104,7 @@ impl<'a> Fleet<'a> {
                     opening = None;
                     self.width.open_up();
                 }
-                () = sleep_until(look), if self.running.len() > 1 => {
+                () = sleep_until(look), if self.width.now() > 1 && !self.running.is_empty() => {
                     look = Instant::now() + LOOK;
                     self.stop_laggard();
                 }
