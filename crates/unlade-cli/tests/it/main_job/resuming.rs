@@ -7,7 +7,7 @@ use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use unlade_testkit::content::bytes;
+use unlade_testkit::content::{bytes, digest};
 use unlade_testkit::document::{Document, Image};
 use unlade_testkit::layout::assert_sound;
 use unlade_testkit::process::{Run, Running, files};
@@ -190,13 +190,14 @@ fn a_lying_journal_and_a_changed_partial_cost_what_they_are_about() {
 #[test]
 fn a_blob_of_a_layout_is_gone_on_with_and_nothing_else_stays_in_it() {
     let large = large();
-    let (registry, folder) = (stalling(&large), folder());
+    let (registry, folder) = (registry_of(&large), folder());
     let layout = folder.path().join("layout");
     let output = format!("ocidir://{}", layout.display());
     let add =
         || unlade().args(["pull", &registry.reference("acme/disk:v1"), "-o", &output, "--json", "--progress=json"]);
-    // One blob is the configuration, of two bytes.
-    registry.script(Matcher::new(Which::Blob), Fault::StallBody { after: STOPPED });
+    // The other blob is the configuration, of two bytes: its connection serves this one too, and must not stand still.
+    let layer = format!("*/blobs/{}", digest(large.payload()));
+    registry.script(Matcher::new(Which::Blob).path(&layer), Fault::StallBody { after: STOPPED });
     let running = add().start();
     running.stderr_line(&format!("\"bytes_verified\":{}", STOPPED + 2));
     running.signal(Signal::INT);
