@@ -29,7 +29,7 @@ pub fn bytes(seed: u64, len: usize) -> Vec<u8> {
     out
 }
 
-/// Gives what [`bytes`] makes, made once in a process: for blobs so large that making them takes its time.
+/// Gives what [`bytes()`] makes, made once in a process: for blobs so large that making them takes its time.
 pub fn shared(seed: u64, len: usize) -> Bytes {
     static MADE: OnceLock<Mutex<HashMap<(u64, usize), Bytes>>> = OnceLock::new();
     let mut made = lock(MADE.get_or_init(Mutex::default));
