@@ -170,7 +170,11 @@ impl Download {
             "all of it is fetched from another endpoint"
         } else {
             let (job, progress) = (job.clone(), Arc::clone(&self.progress));
-            finished(stage(&self.crew, "unlade-disk", move || disk::discard(target, &job, &progress))?.await)?;
+            let discard = stage(&self.crew, "unlade-disk", move || disk::discard(target, &job, &progress))?;
+            if let Err(second) = finished(discard.await) {
+                // What went wrong first is what the caller must hear.
+                self.observer.notice(&Event::Warning { text: second.chain().join(": ") });
+            }
             return Err(error);
         };
         job.resume = Resume::Afresh;
