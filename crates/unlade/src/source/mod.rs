@@ -11,6 +11,7 @@ mod catalog;
 mod document;
 mod ext;
 pub mod memory;
+mod not_asked;
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
@@ -22,6 +23,7 @@ pub use body::{Body, Chunks, VerifyingBody};
 pub use catalog::{Catalog, ListOrigin, Referrers, Store};
 pub use document::Document;
 pub use ext::SourceExt;
+pub use not_asked::NotAsked;
 
 use crate::error::Result;
 use crate::spec::descriptor::Content;

@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::carrier::{Carrier, Ended, Manners};
 use super::fetch::{Fetch, Terms};
-use super::pieces::{Bounds, Number, Pieces, Width};
+use super::pieces::{Bounds, Number, Pieces};
 use super::spans::Spans;
-use crate::error::Result;
-use crate::source::{Source, Zeal};
+use super::width::Width;
+use crate::error::{Error, Result};
+use crate::source::{NotAsked, Source, Zeal};
 use crate::spec::descriptor::Content;
 
 /// All connections are opened so long after the first ones.
@@ -34,6 +35,8 @@ pub(super) struct Fleet<'a> {
     pieces: &'a Mutex<Pieces>,
     manners: Manners,
     width: Width,
+    /// When those try again that were not let before.
+    again: Option<Instant>,
     running: Vec<Running>,
 }
 
@@ -41,6 +44,7 @@ pub(super) struct Fleet<'a> {
 struct Running {
     number: Number,
     zeal: Zeal,
+    epoch: u64,
     handle: AbortHandle,
 }
 
@@ -64,7 +68,8 @@ impl<'a> Fleet<'a> {
     ) -> Self {
         let pieces = carrier.pieces;
         let manners = if most > 1 { Manners::GiveWay } else { Manners::Alone };
-        Self { source, content, terms, carrier, pieces, manners, width: Width::new(most), running: Vec::new() }
+        let (width, again, running) = (Width::new(most), None, Vec::new());
+        Self { source, content, terms, carrier, pieces, manners, width, again, running }
     }
 
     /// Fetches all pieces. Ends early, and well, if nobody wants the bytes any more, or the source has no more of them.
@@ -81,13 +86,14 @@ impl<'a> Fleet<'a> {
         loop {
             while let Some((number, zeal, fetch)) = self.next_piece() {
                 let (handle, registration) = AbortHandle::new_pair();
-                self.running.push(Running { number, zeal, handle });
+                self.running.push(Running { number, zeal, epoch: self.width.epoch(), handle });
                 let work = Abortable::new(carrier.carry(number, fetch, self.manners), registration);
                 working.push(async move { (number, work.await.ok()) });
             }
             if working.is_empty() && !self.pieces().has_more() {
                 return Ok(());
             }
+            let again = self.again;
             let may_begin = self.has_room() && self.pieces().has_more();
             tokio::select! {
                 biased;
@@ -103,6 +109,10 @@ impl<'a> Fleet<'a> {
                 () = sleep_until(opening.unwrap_or(look)), if opening.is_some() => {
                     opening = None;
                     self.width.open_up();
+                }
+                () = sleep_until(again.unwrap_or(look)), if again.is_some() => {
+                    self.again = None;
+                    self.width.try_again();
                 }
                 () = sleep_until(look), if self.width.now() > 1 && !self.running.is_empty() => {
                     look = Instant::now() + LOOK;
@@ -144,7 +154,7 @@ impl<'a> Fleet<'a> {
     /// Decides what follows from the end of a piece; `None` was stopped.
     fn ended(&mut self, number: Number, ended: Option<Ended>) -> Result<Next> {
         let at = self.running.iter().position(|running| running.number == number);
-        let zeal = at.map_or(Zeal::Spare, |at| self.running.swap_remove(at).zeal);
+        let running = at.map(|at| self.running.swap_remove(at));
         match ended {
             Some(Ended::Whole(fetch)) => return Ok(Next::OneStream(fetch)),
             Some(Ended::Gone) => return Ok(Next::End),
@@ -157,18 +167,31 @@ impl<'a> Fleet<'a> {
             }
             Some(Ended::Broke(error)) => {
                 self.pieces().end_piece(number);
-                if zeal == Zeal::Stubborn {
-                    return Err(error);
+                match running {
+                    Some(Running { zeal: Zeal::Stubborn, .. }) => return Err(error),
+                    Some(Running { epoch, .. }) => self.give_up(&error, epoch),
+                    None => {}
                 }
-                // Whatever it is: if it lasts, the stubborn one will meet it too.
-                tracing::debug!("one of several connections is given up: {}", error.chain().join(": "));
-                self.width.failed(self.running.len());
             }
             None => {
                 self.pieces().end_piece(number);
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// Goes on with one connection fewer. Whatever it is: if it lasts, the stubborn one will meet it too.
+    fn give_up(&mut self, error: &Error, epoch: u64) {
+        let at_work = self.running.len();
+        let Some(not_asked) = NotAsked::in_error(error) else {
+            tracing::debug!("one of several connections is given up: {}", error.chain().join(": "));
+            self.width.failed(epoch, at_work);
+            return;
+        };
+        self.width.held_back(at_work);
+        let look = Instant::now() + LOOK;
+        let until = not_asked.until.map_or(look, Instant::from_std);
+        self.again = Some(self.again.map_or(until, |again| again.max(until)));
     }
 
     /// Stops the connection that lags behind; another one gets what it left.

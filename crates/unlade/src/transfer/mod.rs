@@ -26,6 +26,7 @@ mod spans;
 pub mod survey;
 mod tide;
 mod transform;
+mod width;
 
 pub use buffer::Buffers;
 pub use crew::Crew;

@@ -185,54 +185,6 @@ impl Pieces {
     }
 }
 
-/// How many connections a blob has: fewer after failures, and more again once pieces come well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Width {
-    now: usize,
-    most: usize,
-    failures: u32,
-    well: u32,
-}
-
-/// So many are begun at once; the others once these have shown that it goes well.
-const AT_FIRST: usize = 4;
-
-impl Width {
-    /// Begins with a few of as many as there may be.
-    pub(super) fn new(most: usize) -> Self {
-        let most = most.max(1);
-        Self { now: most.min(AT_FIRST), most, failures: 0, well: 0 }
-    }
-
-    /// Returns how many there shall be.
-    pub(super) fn now(&self) -> usize {
-        self.now
-    }
-
-    /// Opens up to all of them, unless one has failed.
-    pub(super) fn open_up(&mut self) {
-        if self.failures == 0 {
-            self.now = self.most;
-        }
-    }
-
-    /// Notes that one failed while so many were at work.
-    pub(super) fn failed(&mut self, at_work: usize) {
-        self.failures = self.failures.saturating_add(1);
-        self.well = 0;
-        self.now = self.now.min(at_work.max(1)).max(1);
-    }
-
-    /// Notes a piece that came well: each failure makes the next trial of one more connection rarer.
-    pub(super) fn went_well(&mut self) {
-        self.well += 1;
-        if self.now < self.most && self.failures > 0 && self.well >= 1 << self.failures.min(8) {
-            self.well = 0;
-            self.now += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -313,26 +265,6 @@ mod tests {
         assert_eq!(pieces.laggard(), None);
         pieces.measure(1, 0, Duration::from_millis(100));
         assert_eq!(pieces.laggard(), Some(1));
-    }
-
-    #[test]
-    fn connections_grow_at_first_and_shrink_with_failures() {
-        let mut width = Width::new(8);
-        assert_eq!(width.now(), 4);
-        width.open_up();
-        assert_eq!(width.now(), 8);
-        width.failed(5);
-        width.open_up();
-        assert_eq!(width.now(), 5);
-        width.went_well();
-        assert_eq!(width.now(), 5);
-        width.went_well();
-        assert_eq!(width.now(), 6);
-        for _ in 0..9 {
-            width.failed(0);
-        }
-        assert_eq!(width.now(), 1);
-        assert_eq!((Width::new(0).now(), Width::new(2).now()), (1, 2));
     }
 
     proptest! {

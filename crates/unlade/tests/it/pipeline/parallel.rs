@@ -94,6 +94,26 @@ async fn what_the_others_cannot_get_costs_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_held_back_is_tried_again_all_together() {
+    // The stubborn one gives nothing before as many ask again as were held back.
+    for pause in [Some(Duration::from_millis(200)), None] {
+        let source = Wide::new(8, move |ask, number| match (number, ask.zeal) {
+            (_, Zeal::Stubborn) => Reply::AfterAsks(4 + 3),
+            (0..4, _) => Reply::HoldBack(pause),
+            _ => Reply::Right,
+        });
+        let (probe, witness) = Probe::new();
+        let delivered = tokio::time::timeout(Duration::from_secs(10), deliver_wide(&source, probe.positioned())).await;
+        assert!(delivered.is_ok_and(|delivered| delivered.is_ok()), "{pause:?}: {:?}", source.asked());
+        assert!(witness.bytes() == large().0);
+        let asked = source.asked();
+        let until = pause.unwrap_or_default();
+        assert!(asked[4..7].iter().all(|asked| asked.after >= until), "{pause:?}: {asked:?}");
+        assert!(asked.len() <= 14, "{pause:?}: {asked:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_break_of_one_connection_costs_its_bytes_in_flight() {
     let broken = AtomicUsize::new(0);
     let source = Wide::new(4, move |ask, _| {

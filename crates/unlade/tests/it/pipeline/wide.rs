@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use unlade::source::{Ask, Body, EndpointId, Source, Zeal};
+use unlade::source::{Ask, Body, EndpointId, NotAsked, Source, Zeal};
 use unlade::spec::descriptor::Content;
 use unlade::spec::digest::{Algorithm, Digest};
 use unlade::spec::manifest::RawManifest;
@@ -45,6 +45,8 @@ pub(crate) enum Reply {
     TooMuch,
     /// None.
     Refuse(ErrorKind),
+    /// None, since nobody was asked; for so long, where that is known.
+    HoldBack(Option<Duration>),
     /// From the endpoint of this name.
     From(&'static str),
     /// From there, and wrong.
@@ -175,6 +177,10 @@ impl Source for Wide {
                 (window, stream::iter(chunks(&bytes)).chain(more).boxed())
             }
             Reply::Refuse(kind) => return Err(Error::new(kind, "the script says so")),
+            Reply::HoldBack(pause) => {
+                let until = pause.map(|pause| Instant::now().into_std() + pause);
+                return Err(Error::new(ErrorKind::RateLimited, "the script says so").caused_by(NotAsked::new(until)));
+            }
             Reply::From(name) => {
                 origin = name;
                 (window, stream::iter(chunks(&bytes)).boxed())
