@@ -106,7 +106,10 @@ impl Stream for Watched {
                 let Some(limit) = &mut wait.limit else {
                     return Poll::Pending;
                 };
-                ready!(limit.as_mut().poll(context));
+                // What reads all the time and has nothing to give leaves a timer no share of the task's turn.
+                if wait.since.elapsed() < stall {
+                    ready!(limit.as_mut().poll(context));
+                }
                 this.end(FailureKind::Stalled)
             }
         }
@@ -145,6 +148,20 @@ mod tests {
         let started = Instant::now();
         assert_eq!(outcome(drip(Duration::from_secs(31), 1 << 20, 1)).await, Err(FailureKind::Stalled));
         assert_eq!(started.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_only_keeps_its_reader_busy_is_given_up() {
+        // As a socket that is never empty, of bytes that are none of the body.
+        let busy = stream::poll_fn(|context| {
+            loop {
+                let reads = std::pin::pin!(tokio::task::consume_budget());
+                ready!(reads.poll(context));
+            }
+        });
+        let mut watched = watch(busy.boxed(), Pace::new(Duration::from_millis(50), 0));
+        let outcome = tokio::time::timeout(Duration::from_secs(20), watched.next()).await.expect("it has an end");
+        assert_eq!(outcome.unwrap().unwrap_err().kind(), &FailureKind::Stalled);
     }
 
     #[tokio::test(start_paused = true)]
