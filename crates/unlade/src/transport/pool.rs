@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use http::header::{ACCEPT, HOST, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Position;
 
 use super::connect::Connector;
@@ -75,14 +75,17 @@ impl Pool {
 }
 
 impl Line {
-    /// Sends a request on a connection that rests, or on a new one.
+    /// Sends a request on a connection that rests, or on a new one, and waits for its answer; the patience counts while
+    /// there is a connection, and making one has its own.
     async fn send(
         &self,
         origin: &Origin,
         request: Request<Payload>,
+        patience: Duration,
     ) -> Result<(Response<Incoming>, Connection), Failure> {
+        let began = Instant::now();
         if let Some(mut connection) = self.shelf.take(origin) {
-            match connection.send(request.clone()).await {
+            match within(patience, connection.send(request.clone())).await? {
                 Ok(response) => return Ok((response, connection)),
                 // Its server had closed it, and word of that was on its way: no fault of anyone.
                 Err(error) if error.is_canceled() || error.is_closed() => {}
@@ -90,11 +93,26 @@ impl Line {
                 Err(error) => return Err(Failure::from_error(&error, Phase::Head)),
             }
         }
+        let left = patience.saturating_sub(began.elapsed());
         let mut connection = self.connector.connect(origin).await?;
-        let outcome = connection.send(request).await;
-        let response = outcome.map_err(|error| Failure::from_error(&error, Phase::Head))?;
+        let outcome = within(left, connection.send(request)).await?;
+        let response = outcome.map_err(|error| unanswered(&error, &connection))?;
         Ok((response, connection))
     }
+}
+
+/// Waits for an answer, so long at most.
+async fn within<T>(patience: Duration, answer: impl Future<Output = T>) -> Result<T, Failure> {
+    timeout(patience, answer).await.map_err(|_| Failure::new(FailureKind::ResponseTimeout))
+}
+
+/// Says why the first request over a connection has no answer.
+fn unanswered(error: &hyper::Error, connection: &Connection) -> Failure {
+    // No server of HTTP speaks before it is asked; one that does is not listened to any more, and nothing goes out.
+    if (error.is_closed() || error.is_canceled()) && !connection.is_silent() {
+        return Failure::caused_by(FailureKind::NotHttp, "the server speaks before it is asked");
+    }
+    Failure::from_error(error, Phase::Head)
 }
 
 /// Says whether a request may reach a server twice.
@@ -131,8 +149,7 @@ impl Transport for Pool {
         let line = self.line(key)?;
         let response_timeout = exchange.response_timeout;
         let request = request(exchange, &origin)?;
-        let sent = timeout(response_timeout, line.send(&origin, request)).await;
-        let (response, connection) = sent.map_err(|_| Failure::new(FailureKind::ResponseTimeout))??;
+        let (response, connection) = line.send(&origin, request, response_timeout).await?;
         let (head, incoming) = response.into_parts();
         let peer = Some(connection.peer());
         let place = Place::new(Arc::clone(&line.shelf), origin);
@@ -145,5 +162,29 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).len();
         f.debug_struct("Pool").field("profiles", &lines).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::super::stream::Stream;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_greets_first_speaks_no_http() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap();
+        stream.readable().await.unwrap();
+        let mut connection = Connection::open(Stream::plain(stream), address).await.unwrap();
+        let error = connection.send(Request::new(Payload::new(None))).await.unwrap_err();
+        let failure = unanswered(&error, &connection);
+        assert_eq!(failure.kind(), &FailureKind::NotHttp, "{failure}: {error}");
+        assert!(!failure.is_transient());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -60,7 +61,9 @@ impl Shelf {
         None
     }
 
+    /// Keeps a connection, unless there is nobody who would throw it away: what is dropped outside of a runtime.
     fn keep(self: &Arc<Self>, origin: Origin, connection: Connection) {
+        let Ok(runtime) = Handle::try_current() else { return };
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         if content.resting.len() >= CAPACITY {
             content.resting.pop_front();
@@ -68,7 +71,7 @@ impl Shelf {
         content.resting.push_back(Resting { origin, connection, since: Instant::now() });
         // A runtime that ended has ended its task, too.
         if content.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            content.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(self))));
+            content.sweeper = Some(runtime.spawn(sweep(Arc::downgrade(self))));
         }
     }
 

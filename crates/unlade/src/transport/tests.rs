@@ -277,6 +277,34 @@ async fn an_answer_that_arrived_and_is_not_read_costs_no_connection() {
 }
 
 #[tokio::test]
+async fn making_a_connection_has_its_own_time_and_an_answer_has_another() {
+    // Never accepted, and never greeted in TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let (short, long) = (std::time::Duration::from_millis(50), std::time::Duration::from_secs(30));
+    for (scheme, connect, response, expected) in [
+        ("https", short * 2, short, FailureKind::ConnectTimeout),
+        ("https", short, long, FailureKind::ConnectTimeout),
+        ("http", long, short, FailureKind::ResponseTimeout),
+    ] {
+        let url = format!("{scheme}://{address}/").parse().unwrap();
+        let mut exchange = Exchange::new(Method::GET, url, profile(&[&Authority::new().file()]));
+        (exchange.connect_timeout, exchange.response_timeout) = (connect, response);
+        let failure = Pool::new().call(exchange).await.unwrap_err();
+        assert_eq!(failure.kind(), &expected, "{scheme} {connect:?} {response:?}");
+    }
+}
+
+#[test]
+fn an_answer_may_be_dropped_outside_of_a_runtime() {
+    let origin = Origin::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = runtime.block_on(get(&origin.url("/x"), profile(&[])));
+    // A body that has come whole, of which the end was not looked for.
+    drop(answer.unwrap());
+}
+
+#[tokio::test]
 async fn a_connection_does_not_rest_for_ever() {
     let origin = Origin::start();
     let (pool, profile) = (Pool::new(), profile(&[]));

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::sources::{Name, Sources, path};
 
 /// The modules that read the clock, with the reason. All others are told what time it is, or do not need to know.
-const CLOCKS: [(&str, &str); 8] = [
+const CLOCKS: [(&str, &str); 9] = [
     ("auth::token", "tokens expire"),
     ("layout::patience", "what is broken is judged at once, unless it is so new that somebody may still be writing it"),
     ("registry::host", "a host says until when it wants to be left alone"),
     ("retry", "servers say when to come back, and errors how long was tried"),
     ("target::lock", "another process is waited for until a deadline"),
     ("transfer", "a delivery says how long it took"),
+    ("transport::pool", "an answer has its time, of which a kept connection may take a part in vain"),
     ("transport::shelf", "a connection does not rest for ever"),
     ("transport::watch", "a body that stands still is given up: only its waiting is counted, so no one else can tell"),
 ];
