@@ -3,6 +3,7 @@
 //! The number falls where the host shows that it is too many, and grows again while all goes well. It counts what
 //! comes over connections of their own: bodies of blobs. What is small and soon over is not counted.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +42,8 @@ impl Permits {
         Self { tally: Mutex::new(Tally::new(most.get())), freed: Notify::new(), moves: AtomicU64::new(0) }
     }
 
-    /// Takes a permit: one that is spare if it is free now and nobody waits for it, any other once there is one.
+    /// Takes a permit: one that is spare if it is free now and nobody waits for it, any other once there is one. Whoever
+    /// waits comes before those who ask later.
     ///
     /// May be dropped at any time.
     pub(super) async fn take(self: &Arc<Self>, zeal: Zeal) -> Option<Permit> {
@@ -51,7 +53,8 @@ impl Permits {
             tokio::pin!(freed);
             // From here on no permit that falls back is missed.
             freed.as_mut().enable();
-            if let Some(epoch) = self.tally().take(zeal) {
+            let ticket = place.as_ref().map(|place: &Place<'_>| place.ticket);
+            if let Some(epoch) = self.tally().take(ticket) {
                 return Some(Permit { permits: Arc::clone(self), epoch });
             }
             if zeal == Zeal::Spare {
@@ -86,8 +89,6 @@ impl Permit {
     /// Gives it back after a body that came to its end.
     pub(super) fn well(self) {
         self.permits.tally().ended_well();
-        // One more may be allowed now, beside the one that falls back.
-        self.permits.freed.notify_one();
     }
 }
 
@@ -95,23 +96,27 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.permits.tally().in_use -= 1;
         self.moved();
-        self.permits.freed.notify_one();
+        self.permits.freed.notify_waiters();
     }
 }
 
 /// A place among those who wait.
-struct Place<'p>(&'p Permits);
+struct Place<'p> {
+    permits: &'p Permits,
+    ticket: u64,
+}
 
 impl<'p> Place<'p> {
     fn new(permits: &'p Permits) -> Self {
-        permits.tally().waiting += 1;
-        Self(permits)
+        Self { permits, ticket: permits.tally().queue() }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.tally().waiting -= 1;
+        self.permits.tally().waiting.remove(&self.ticket);
+        // Whoever comes behind it may be the first now.
+        self.permits.freed.notify_waiters();
     }
 }
 
@@ -126,8 +131,9 @@ struct Tally {
     most: usize,
     limit: usize,
     in_use: usize,
-    /// Those who wait and are not spare: what is free is theirs.
-    waiting: usize,
+    /// The tickets of those who wait, the first of whom comes first: what is free is theirs.
+    waiting: BTreeSet<u64>,
+    next_ticket: u64,
     /// Counts how often the limit was lowered.
     epoch: u64,
     /// Bodies that ended well since the limit changed.
@@ -140,13 +146,20 @@ struct Tally {
 
 impl Tally {
     fn new(most: usize) -> Self {
-        Self { most, limit: most, in_use: 0, waiting: 0, epoch: 0, well: 0, rounds: 1, probing: false }
+        let waiting = BTreeSet::new();
+        Self { most, limit: most, in_use: 0, waiting, next_ticket: 0, epoch: 0, well: 0, rounds: 1, probing: false }
     }
 
-    /// Takes a permit if there is one; returns the epoch in which that was.
-    fn take(&mut self, zeal: Zeal) -> Option<u64> {
-        let theirs = if zeal == Zeal::Spare { self.waiting } else { 0 };
+    /// Takes a permit if there is one beside those of whoever came before; returns the epoch in which that was.
+    fn take(&mut self, ticket: Option<u64>) -> Option<u64> {
+        let theirs = ticket.map_or(self.waiting.len(), |own| self.waiting.range(..own).count());
         (self.in_use + theirs < self.limit).then(|| self.take_anyway())
+    }
+
+    fn queue(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.waiting.insert(self.next_ticket);
+        self.next_ticket
     }
 
     fn take_anyway(&mut self) -> u64 {

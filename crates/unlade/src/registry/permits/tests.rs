@@ -23,7 +23,7 @@ fn limit_after(most: usize, script: &str) -> usize {
     let mut epochs = Vec::new();
     for step in script.chars() {
         match step {
-            '+' => epochs.push(tally.take(Zeal::Stubborn).expect("a permit is free")),
+            '+' => epochs.push(tally.take(None).expect("a permit is free")),
             '-' => {
                 epochs.pop();
                 tally.in_use -= 1;
@@ -111,6 +111,23 @@ async fn what_falls_back_goes_to_those_who_wait_and_not_to_spares() {
     assert!(second.is_some());
     drop(second);
     assert!(taken(&permits, Zeal::Spare).is_some(), "nobody waits any more");
+}
+
+#[tokio::test]
+async fn who_asks_again_and_again_leaves_others_their_turn() {
+    let permits = permits(1);
+    let turns = std::sync::Mutex::new(Vec::new());
+    let job = async |name: char| {
+        for _ in 0..4 {
+            let permit = permits.take(Zeal::Stubborn).await.unwrap();
+            turns.lock().unwrap().push(name);
+            tokio::task::yield_now().await;
+            // The next one is asked for in the same breath.
+            permit.well();
+        }
+    };
+    tokio::join!(job('a'), job('b'));
+    assert_eq!(turns.into_inner().unwrap(), ['a', 'b', 'a', 'b', 'a', 'b', 'a', 'b']);
 }
 
 #[tokio::test]
