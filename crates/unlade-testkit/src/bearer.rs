@@ -57,6 +57,7 @@ pub struct Bearer {
     pub(crate) realm: Realm,
     user: Option<(String, String)>,
     identity_token: Option<String>,
+    issued_at: Option<String>,
 }
 
 impl Bearer {
@@ -82,6 +83,13 @@ impl Bearer {
     #[must_use]
     pub fn with_identity_token(mut self, token: &str) -> Self {
         self.identity_token = Some(token.to_owned());
+        self
+    }
+
+    /// Says that tokens were issued at this time (RFC 3339), whenever that was.
+    #[must_use]
+    pub fn with_issued_at(mut self, time: &str) -> Self {
+        self.issued_at = Some(time.to_owned());
         self
     }
 
@@ -171,7 +179,11 @@ impl Tokens {
             .collect();
         let token = self.issue(scopes);
         let key = if request.method == "POST" { "access_token" } else { "token" };
-        Answer::json(200, &json!({ key: token, "expires_in": 300 }))
+        let mut answer = json!({ key: token, "expires_in": 300 });
+        if let Some(time) = &self.rules.issued_at {
+            answer["issued_at"] = json!(time);
+        }
+        Answer::json(200, &answer)
     }
 
     fn admits(&self, request: &ReceivedRequest, form: &[(String, String)]) -> bool {

@@ -28,6 +28,8 @@ pub enum RetryAfter {
     Absent,
     /// A date, this far in the future, in the form of RFC 9110, section 5.6.7.
     Date(Duration),
+    /// A date, this far behind the one that the answer bears, by the clock of the server.
+    Dated(Duration),
     /// A number of seconds.
     Seconds(u64),
 }
@@ -37,7 +39,9 @@ impl RetryAfter {
         match self {
             Self::Absurd => Some("999999999".to_owned()),
             Self::Absent => None,
-            Self::Date(delay) => Some(httpdate::fmt_http_date(std::time::SystemTime::now() + *delay)),
+            Self::Date(delay) | Self::Dated(delay) => {
+                Some(httpdate::fmt_http_date(std::time::SystemTime::now() + *delay))
+            }
             Self::Seconds(seconds) => Some(seconds.to_string()),
         }
     }

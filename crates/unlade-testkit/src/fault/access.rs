@@ -46,6 +46,10 @@ fn unauthorized() -> Answer {
 }
 
 pub(super) fn later(answer: Answer, retry_after: &RetryAfter) -> Answer {
+    let answer = match retry_after {
+        RetryAfter::Dated(_) => answer.header("Date", &httpdate::fmt_http_date(std::time::SystemTime::now())),
+        _ => answer,
+    };
     match retry_after.value() {
         None => answer,
         Some(value) => answer.header("Retry-After", &value),

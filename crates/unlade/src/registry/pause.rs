@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use url::Url;
 
 use super::request::Terms;
@@ -22,8 +22,8 @@ pub(super) fn broken(failure: &Failure) -> Outcome {
 
 /// Returns what an answer is to the judge.
 pub(super) fn answered(status: http::StatusCode, headers: &HeaderMap) -> Outcome {
-    let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    Outcome::Status(status.as_u16(), asked.and_then(retry_after))
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    Outcome::Status(status.as_u16(), text(RETRY_AFTER).and_then(|asked| retry_after(asked, text(DATE))))
 }
 
 /// Waits while the host of `at` wants to be left alone; what is spare is not made at all then.

@@ -15,9 +15,9 @@ use crate::common::{error, folder, unlade};
 const RATE: u64 = 8 << 20;
 
 /// A registry that asks for tokens, and breaks off in the middle of the first body, so that it is asked again.
-fn registry_of(scene: &Scene) -> LyingRegistry {
+fn registry_of(scene: &Scene, tokens: Bearer) -> LyingRegistry {
     // Its tokens are good for five minutes.
-    let registry = LyingRegistry::builder().access(Access::Bearer(Bearer::anonymous())).start();
+    let registry = LyingRegistry::builder().access(Access::Bearer(tokens)).start();
     registry.publish("acme/disk", "v1", &scene.document);
     registry.script(Matcher::new(Which::Blob), Fault::CutBody { after: 2_000_000 });
     let retry_after = RetryAfter::Seconds(0);
@@ -35,9 +35,16 @@ fn set(clock: &Path, by: &str) {
 fn a_clock_that_jumps_makes_no_difference() {
     let faketime = FakeTime::find().expect("./test installs it");
     let scene = Scene::file(4_000_000);
-    for (first, then) in [("+0", "+3650d"), ("+0", "-3650d"), ("-3650d", "+3650d"), ("+3650d", "-3650d")] {
-        let about = format!("a clock that goes from {first} to {then}");
-        let registry = registry_of(&scene);
+    let dated = |time| Bearer::anonymous().with_issued_at(time);
+    for (first, then, tokens) in [
+        ("+0", "+3650d", Bearer::anonymous()),
+        ("+0", "-3650d", Bearer::anonymous()),
+        ("-3650d", "+3650d", dated("2024-01-01T00:00:00Z")),
+        ("+3650d", "-3650d", dated("1971-01-01T00:00:00Z")),
+        ("+0", "+3650d", dated("2199-12-31T23:59:59Z")),
+    ] {
+        let about = format!("a clock that goes from {first} to {then}, and {tokens:?}");
+        let registry = registry_of(&scene, tokens);
         let link = Link::builder().rate(RATE).window(64 << 10).start(registry.address());
         let place = folder();
         let (root, clock) = (place.path().join("root"), place.path().join("clock"));
@@ -70,4 +77,22 @@ fn the_clock_that_is_set_is_the_one_that_is_seen() {
     outcome.assert_code(6);
     let seconds = error(&outcome)["retry_after_seconds"].as_u64();
     assert!(seconds.is_some_and(|seconds| seconds > 3_000 * 24 * 60 * 60), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_date_to_come_back_at_is_measured_by_the_clock_of_the_server() {
+    let faketime = FakeTime::find().expect("./test installs it");
+    let scene = Scene::file(1000);
+    for clock_is in ["-3650d", "+3650d"] {
+        let place = folder();
+        let (root, clock) = (place.path().join("root"), place.path().join("clock"));
+        scene.start.write(&root);
+        set(&clock, clock_is);
+        let registry = LyingRegistry::start();
+        registry.publish("acme/disk", "v1", &scene.document);
+        let retry_after = RetryAfter::Dated(Duration::from_secs(1));
+        registry.script(Matcher::new(Which::Manifest), Fault::TooManyRequests { retry_after });
+        let outcome = faketime.command(scene.command(unlade(), &registry.host(), &root), &clock).run();
+        scene.assert_done(&root, &outcome, clock_is);
+    }
 }
