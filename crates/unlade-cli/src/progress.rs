@@ -214,7 +214,7 @@ impl Observer for Display {
             match event {
                 Event::Retrying { .. } => bar.hold("waiting to try again"),
                 Event::Started { .. } => bar.start(),
-                Event::Waiting { reason } => bar.hold(&sanitise(reason)),
+                Event::Waiting { reason, wait } => bar.hold(&format!("{}{}", sanitise(reason), still(*wait))),
                 _ => {}
             }
         }
@@ -238,10 +238,15 @@ fn words(event: &Event) -> Option<String> {
         Event::PartialRemoved { path } => format!("removed the unfinished {path}; a new run starts over"),
         Event::Resumed { at } => format!("going on at byte {at}"),
         Event::Retrying { reason, wait } => format!("trying again in {:.1} s: {reason}", wait.as_secs_f64()),
-        Event::Waiting { reason } => format!("waiting: {reason}"),
+        Event::Waiting { reason, wait } => format!("waiting: {reason}{}", still(*wait)),
         Event::Warning { text } => format!("warning: {text}"),
         _ => return None,
     })
+}
+
+/// Says how long a wait is, where that is known.
+fn still(wait: Option<Duration>) -> String {
+    wait.map(|wait| format!(", for {:.1} s", wait.as_secs_f64())).unwrap_or_default()
 }
 
 /// Says that lines were dropped, since they were not read fast enough.

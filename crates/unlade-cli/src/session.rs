@@ -176,7 +176,7 @@ impl Session {
             (Patience::Brief, Some(path)) => format!("the disk is busy with {}", path.display()),
             (Patience::Brief, None) => "what is under way has not ended".to_owned(),
         };
-        self.display.notice(&Event::Waiting { reason: format!("{busy}; a second signal stops at once") });
+        self.display.notice(&Event::Waiting { reason: format!("{busy}; a second signal stops at once"), wait: None });
         match patience {
             Patience::Brief => tokio::time::sleep(GRACE).await,
             Patience::Endless => std::future::pending().await,

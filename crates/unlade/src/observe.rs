@@ -79,6 +79,8 @@ pub enum Event {
     Waiting {
         /// What is being waited for.
         reason: String,
+        /// How long, where that is known.
+        wait: Option<Duration>,
     },
     /// Something the user should know that stops nothing.
     Warning {

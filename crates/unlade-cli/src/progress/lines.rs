@@ -108,7 +108,9 @@ fn document(event: &Event, now: Timestamp) -> Value {
         Event::Resumed { at } => json!({ "bytes_verified": at }),
         Event::Retrying { reason, wait } => json!({ "reason": sanitise(reason), "until": until(now, *wait) }),
         Event::Started { digest, size } => json!({ "digest": digest.to_string(), "bytes_total": size }),
-        Event::Waiting { reason } => json!({ "reason": sanitise(reason) }),
+        Event::Waiting { reason, wait } => {
+            json!({ "reason": sanitise(reason), "until": wait.and_then(|wait| until(now, wait)) })
+        }
         Event::Warning { text } => json!({ "reason": sanitise(text) }),
         _ => json!({}),
     };
@@ -140,5 +142,10 @@ mod tests {
         let event = Event::Retrying { reason: "a\nb".to_owned(), wait: Duration::ZERO };
         let expected = json!({ "event": "retrying", "reason": "a b", "until": "2023-11-14T22:13:20Z" });
         assert_eq!(document(&event, now), expected);
+        for (wait, until) in [(None, Value::Null), (Some(Duration::from_secs(1)), json!("2023-11-14T22:13:21Z"))] {
+            let event = Event::Waiting { reason: "r.example wants to be left alone".to_owned(), wait };
+            let expected = json!({ "event": "waiting", "reason": "r.example wants to be left alone", "until": until });
+            assert_eq!(document(&event, now), expected);
+        }
     }
 }

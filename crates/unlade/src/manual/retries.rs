@@ -48,13 +48,15 @@
 //! The wait before try `n` is random between nothing and 300 ms doubled `n - 1` times, at
 //! most 30 s. Full jitter: a fleet that failed together does not come back together.
 //!
-//! `Retry-After` is honoured in full, as seconds and as a date, up to 3 minutes. Beyond
-//! that the error says when to come back, in words and in
+//! `Retry-After` is honoured in full, as seconds and as a date, up to 3 minutes. A date is
+//! measured by the server's own clock, where its answer has a `Date`. Beyond that the error
+//! says when to come back, in words and in
 //! [`Context::retry_after`](crate::error::Context::retry_after).
 //!
 //! After a failed request, all requests of the same client to that host wait, be it the
 //! registry, a token server or a store. A body that breaks off makes only its own download
-//! wait.
+//! wait. Who waits for a host, or for the right to a body, for a second or longer says so:
+//! [`Event::Waiting`](crate::observe::Event::Waiting).
 //!
 //! One request is made for comfort alone: where a tag does not exist, near ones are looked
 //! for, once, in one page of tags, for at most 5 s.
@@ -70,9 +72,10 @@
 //! 429, 503 and a refused connection halve what was in use, and so does any failure of a
 //! request that is one of several for the same blob
 //! ([`Zeal::Spare`](crate::source::Zeal::Spare)). Such a request is not made again, spends
-//! nothing, and is not even made where it would have to wait. As many bodies as are allowed
-//! must end well before one more is allowed, and twice as many each time that one more is
-//! refused.
+//! nothing, and is not even made where it would have to wait: that says nothing about the
+//! host, and it is tried again soon. As many bodies as are allowed must end well before one
+//! more is allowed, and twice as many each time that one more is refused. Who waits for a
+//! body comes before who asks for one later.
 //!
 //! # Timeouts
 //!

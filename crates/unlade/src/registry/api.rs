@@ -8,14 +8,15 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
-use url::{Host as UrlHost, Url};
+use url::Url;
 
 use super::host::Host;
 use super::journey::{Journey, Objection, Step};
 use super::login::{self, Login};
-use super::pause::{Refused, answered, broken, pause, rest};
+use super::pause::{Refused, answered, broken, pause};
 use super::refusal;
 use super::request::{Reply, Request, Terms};
+use super::rest::rest;
 use super::shared::Registries;
 use super::targets::Targets;
 use super::travel::{Pass, Travel};
@@ -28,7 +29,7 @@ use crate::retry::Effort;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
 use crate::spec::text::sanitise;
-use crate::transport::guard::{AddressGuard, Bounds, Exemption, check, check_form};
+use crate::transport::guard::{AddressGuard, Exemption, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
 use crate::transport::{Answer, Chunks, Exchange, Failure};
@@ -117,12 +118,12 @@ impl Api {
                     }
                 }
                 // The registry may know another place by now.
-                Err(failure) if travel.journey.leave_outset() => {
+                Err(failure) if travel.leave_outset() => {
                     tracing::info!("the place that the registry named before gives nothing: {failure}");
                 }
                 Err(failure) => {
                     self.recover(request, &travel, failure, terms).await?;
-                    travel.journey.restart();
+                    travel.restart();
                 }
             }
         }
@@ -179,23 +180,29 @@ impl Api {
                     Err(cause) if travel.journey.may_return() => {
                         let reason = self.blot(&cause.chain().join(": "));
                         tracing::info!("the redirect's target is not answered: {reason}");
-                        travel.journey.give_up_target();
+                        travel.give_up_target();
                     }
                     Err(cause) => return Err(self.locked_out(request, travel, answer, cause).await),
                 }
             }
-            Step::Follow => self.follow(request, travel, &answer)?,
+            Step::Follow => match self.follow(request, travel, &answer) {
+                Err(error) if travel.leave_outset() => {
+                    let reason = self.blot(&error.chain().join(": "));
+                    tracing::info!("the place that the registry named before leads nowhere: {reason}");
+                }
+                followed => followed?,
+            },
             Step::Return => {
                 self.forget(travel, objection).await;
                 tracing::info!(status = status.as_u16(), "the redirect's target refused: asking for a fresh one");
-                travel.journey.give_up_target();
+                travel.give_up_target();
             }
             Step::Retry => {
                 let outcome = answered(status, &answer.headers);
                 terms.note_refusal(outcome, Refused::Other);
                 let error = self.refuse(request, travel, answer).await;
                 pause(&self.registries, travel.journey.url(), outcome, self.cleaned(error), terms).await?;
-                travel.journey.restart();
+                travel.restart();
             }
             Step::Refuse => {
                 self.forget(travel, objection).await;
@@ -259,26 +266,6 @@ impl Api {
         exchange
     }
 
-    /// Returns the guard for the registry itself: the user named it, and it may be anywhere, unless we speak plain
-    /// http to it only because its name is one of this machine.
-    pub(super) fn home_guard(&self) -> AddressGuard {
-        let presumed = self.registries.presumes_plain_http(self.repository.registry());
-        if presumed { AddressGuard::ThisMachine } else { AddressGuard::Open }
-    }
-
-    /// Returns the bounds for what this registry's servers name.
-    pub(super) fn bounds(&self) -> Bounds {
-        Bounds::new(self.host.class(), Arc::clone(&self.registries.allow_nets))
-    }
-
-    /// Returns the bounds for a URL that a server named. The exemption is for names behind verified TLS.
-    pub(super) fn bounds_for(&self, url: &Url, exemption: Exemption) -> Bounds {
-        let proven = url.scheme() == "https"
-            && self.registries.profile().verifies()
-            && matches!(url.host(), Some(UrlHost::Domain(_)));
-        self.bounds().exempt(if proven { exemption } else { Exemption::None })
-    }
-
     fn follow(&self, request: &Request, travel: &mut Travel, answer: &Answer) -> Result<()> {
         let from = travel.journey.url();
         let next = target(from, &answer.headers)
@@ -291,8 +278,7 @@ impl Api {
             refusal::allow_hint(error, &refusal).caused_by(refusal)
         })?;
         tracing::debug!(to = %self.safe(&next), "redirect");
-        travel.journey.hop(next, &self.registries.config.trusted_hosts);
-        travel.abroad = None;
+        travel.hop(next, &self.registries.config.trusted_hosts);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use super::held::Held;
 use super::manifest::plain;
 use super::refusal;
 use super::request::{Reply, Request, Terms};
+use super::rest::permit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Ask, Body, Chunks, EndpointId, Zeal};
 use crate::spec::content_range::ContentRange;
@@ -31,37 +32,61 @@ pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
     }
     let what = format!("fetch the blob {} of {}", blob.digest, api.repository);
     // The registry's own, wherever it leads: who redirects and who is redirected to bear the same load.
-    let Some(permit) = api.host.permit(ask.zeal).await else {
-        let text = format!("cannot {what}: no connection to {origin} is free");
-        return Err(Error::new(ErrorKind::RateLimited, text));
-    };
+    let permit = permit(&api.host, &origin, &what, ask).await?;
     let terms = Terms::of(ask, &permit);
-    let request = Request::new(format!("blobs/{}", blob.digest), what).starting_at(api.targets.of(&blob.digest));
-    let sent = match range(&ask.window, blob.size) {
-        None => api.send(&request, terms).await,
-        Some(range) => match api.send(&request.clone().ranged(&range), terms).await {
-            // Some servers refuse ranges that are perfectly good: the whole is then asked for.
-            Err(error) if error.context().status == Some(416) && ask.zeal == Zeal::Stubborn => {
-                api.send(&request, terms).await
-            }
-            outcome => outcome,
-        },
-    };
-    let reply = sent.inspect_err(|error| {
-        // A place that has too much to do is still the right one.
-        if !matches!(error.context().status, Some(429 | 503)) {
+    let path = format!("blobs/{}", blob.digest);
+    let request = Request::new(path, what.clone()).starting_at(api.targets.of(&blob.digest));
+    let found = find(api, blob, &ask.window, request, terms).await.inspect_err(|error| {
+        // A place that has too much to do is still the right one, and so is one that was not asked.
+        if error.context().status != Some(503) && error.kind() != ErrorKind::RateLimited {
             api.targets.forget(&blob.digest);
         }
     })?;
-    let headers = &reply.answer.headers;
-    // An answer that is compressed has another length, which would hide the reason.
-    let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, &ask.window));
-    let (window, total) = placed.map_err(|error| reply.failed(&request, error))?;
+    let Found { reply, window, total } = found;
     let url = SafeUrl::from(reply.url().clone());
     api.targets.note(&blob.digest, reply.journey.target());
-    let held = Held::new(chunks(api, &request.what, reply), window.end - window.start, permit)
+    let held = Held::new(chunks(api, &what, reply), window.end - window.start, permit)
         .found_by(Arc::clone(&api.targets), blob.digest.clone());
     Ok(Body::new(window, total, origin, held.boxed()).from_url(url))
+}
+
+/// An answer that holds bytes of a blob, and which.
+struct Found {
+    reply: Reply,
+    window: Range<u64>,
+    total: Option<u64>,
+}
+
+/// Asks for a window of a blob, and where the place that is known has nothing that can be used, once more by way of the
+/// registry.
+async fn find(api: &Api, blob: &Content, window: &Range<u64>, mut request: Request, terms: Terms<'_>) -> Result<Found> {
+    loop {
+        let reply = ask_for(api, range(window, blob.size), &request, terms).await?;
+        let headers = &reply.answer.headers;
+        // An answer that is compressed has another length, which would hide the reason.
+        let placed = plain(headers).and_then(|()| place(reply.answer.status, headers, blob, window));
+        match placed {
+            Ok((window, total)) => return Ok(Found { reply, window, total }),
+            Err(error) if reply.journey.clone().leave_outset() => {
+                let reason = api.blot(&error.chain().join(": "));
+                tracing::info!("the place that the registry named before gives nothing of use: {reason}");
+                request.outset = None;
+            }
+            Err(error) => return Err(reply.failed(&request, error)),
+        }
+    }
+}
+
+async fn ask_for(api: &Api, range: Option<String>, request: &Request, terms: Terms<'_>) -> Result<Reply> {
+    let Some(range) = range else { return api.send(request, terms).await };
+    match api.send(&request.clone().ranged(&range), terms).await {
+        // Some servers refuse ranges that are perfectly good: the whole is then asked for. The place that was known has
+        // refused the range too, or was left before.
+        Err(error) if error.context().status == Some(416) && terms.zeal == Zeal::Stubborn => {
+            api.send(&request.clone().starting_at(None), terms).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// Says where a window without a byte in it lies: no range could name it. A blob that is

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::permits::{Permit, Permits};
 use crate::source::Zeal;
@@ -15,6 +17,13 @@ pub(super) struct Host {
     quiet_until: Mutex<Option<Instant>>,
     class: OnceLock<AddressClass>,
     permits: Arc<Permits>,
+}
+
+/// How long a host wants to be left alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quiet {
+    pub(super) until: Instant,
+    pub(super) left: Duration,
 }
 
 impl Host {
@@ -35,18 +44,11 @@ impl Host {
         *quiet = Some(quiet.map_or(until, |other| other.max(until)));
     }
 
-    /// Waits until the host may be asked again.
-    pub(super) async fn rest(&self) {
-        // Others may ask for more while this one waits.
-        while let Some(until) = self.quiet() {
-            tokio::time::sleep_until(until.into()).await;
-        }
-    }
-
     /// Says until when the host wants to be left alone, if it does.
-    pub(super) fn quiet(&self) -> Option<Instant> {
-        let until = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.filter(|until| *until > Instant::now())
+    pub(super) fn quiet(&self) -> Option<Quiet> {
+        let until = (*self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(Quiet { until, left })
     }
 
     /// Notes the address at which the host was reached; the first one counts.

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use url::Url;
 
-use crate::transport::redirect::{is_trusted, same_origin};
+use crate::transport::redirect::{is_redirect, is_trusted, same_origin};
 
 /// So many redirects are followed: what browsers and curl allow is more, what registries need is two.
 pub(super) const MAX_HOPS: u8 = 10;
@@ -168,11 +168,16 @@ impl Journey {
     /// Gives up a place where the request began only for as long as it works, after a failure there; says whether it
     /// did.
     pub(super) fn leave_outset(&mut self) -> bool {
-        let leaves = self.outset.as_ref().is_some_and(|outset| outset.stay == Stay::WhileItWorks);
+        let leaves = self.is_tentative();
         if leaves {
             self.give_up_target();
         }
         leaves
+    }
+
+    /// Says whether it began at a place that is only as good as what it gives.
+    fn is_tentative(&self) -> bool {
+        self.outset.as_ref().is_some_and(|outset| outset.stay == Stay::WhileItWorks)
     }
 
     /// Returns to the registry because the place it led to refused; what the registry was shown still counts.
@@ -210,14 +215,14 @@ impl Journey {
     pub(super) fn judge(&self, status: StatusCode, objection: Objection) -> Step {
         match status.as_u16() {
             200..=299 => Step::Accept,
-            301 | 302 | 303 | 307 | 308 if self.hops >= MAX_HOPS => Step::TooManyHops,
-            301 | 302 | 303 | 307 | 308 => Step::Follow,
+            _ if is_redirect(status) && self.hops < MAX_HOPS => Step::Follow,
             401 if self.is_home() && self.may_answer(objection) => Step::Authenticate,
             401 if !self.is_home() && !self.answered_abroad => Step::Authenticate,
             400 | 401 | 403 | 404 | 410 if self.may_return() => Step::Return,
-            // A server that does not know how will not know it later.
-            501 => Step::Refuse,
-            408 | 425 | 429 | 500..=599 => Step::Retry,
+            // 501: a server that does not know how will not know it later.
+            408 | 425 | 429 | 500 | 502..=599 => Step::Retry,
+            _ if self.is_tentative() => Step::Return,
+            _ if is_redirect(status) => Step::TooManyHops,
             _ => Step::Refuse,
         }
     }
@@ -358,7 +363,7 @@ mod tests {
         let next = || at_home().starting_at(abroad().target());
         assert_eq!(next().url(), abroad().url());
         assert!(!next().is_in_good_hands());
-        for status in [400, 401, 403, 404, 410] {
+        for status in [400, 401, 402, 403, 404, 405, 410, 416, 451, 501] {
             let mut journey = next();
             journey.note_answered(Objection::Missing);
             let step = journey.judge(StatusCode::from_u16(status).unwrap(), Objection::Missing);

@@ -6,6 +6,7 @@
 
 mod api;
 mod blob;
+mod bounds;
 mod held;
 mod host;
 mod journey;
@@ -20,6 +21,7 @@ mod referrers;
 mod refusal;
 mod remote;
 mod request;
+mod rest;
 mod shared;
 mod shown;
 mod tags;

@@ -8,11 +8,10 @@ use url::Url;
 
 use super::request::Terms;
 use super::shared::Registries;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::observe::Event;
 use crate::retry::{Outcome, Verdict, judge, retry_after};
 use crate::source::Zeal;
-use crate::spec::safe_url::SafeUrl;
 use crate::transport::{Failure, FailureKind};
 
 /// Returns what a failed exchange is to the judge.
@@ -24,17 +23,6 @@ pub(super) fn broken(failure: &Failure) -> Outcome {
 pub(super) fn answered(status: http::StatusCode, headers: &HeaderMap) -> Outcome {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     Outcome::Status(status.as_u16(), text(RETRY_AFTER).and_then(|asked| retry_after(asked, text(DATE))))
-}
-
-/// Waits while the host of `at` wants to be left alone; what is spare is not made at all then.
-pub(super) async fn rest(registries: &Registries, at: &Url, what: &str, terms: Terms<'_>) -> Result<()> {
-    let host = registries.host(at);
-    if terms.zeal == Zeal::Spare && host.quiet().is_some() {
-        let text = format!("cannot {what}: {} wants to be left alone", SafeUrl::from(at.clone()).authority());
-        return Err(Error::new(ErrorKind::RateLimited, text));
-    }
-    host.rest().await;
-    Ok(())
 }
 
 /// Says whether a host that gave no body may have been asked for too many at once. Nobody looks after a spare request

@@ -7,9 +7,10 @@ use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 
 use super::api::{Api, collect, words};
-use super::pause::{answered, broken, pause, rest};
+use super::pause::{answered, broken, pause};
 use super::refusal;
 use super::request::Terms;
+use super::rest::rest;
 use super::travel::Pass;
 use crate::auth::token::{MAX_ANSWER, TokenCall, TokenKey};
 use crate::auth::{Credential, Token};

@@ -1,6 +1,7 @@
 //! One request on its way: where it is, what it shows, how often it was tried.
 
 use http::HeaderValue;
+use url::Url;
 
 use super::journey::{Journey, Objection};
 use crate::auth::challenge::Challenge;
@@ -49,6 +50,33 @@ impl Travel {
         Self { journey, abroad: None, shown: None, effort }
     }
 
+    /// Goes where a redirect leads.
+    pub(super) fn hop(&mut self, url: Url, trusted: &[String]) {
+        self.journey.hop(url, trusted);
+        self.abroad = None;
+    }
+
+    /// Starts over, as [`Journey::restart`]. What one place was shown is for no other.
+    pub(super) fn restart(&mut self) {
+        self.journey.restart();
+        self.abroad = None;
+    }
+
+    /// Returns to the registry, as [`Journey::give_up_target`].
+    pub(super) fn give_up_target(&mut self) {
+        self.journey.give_up_target();
+        self.abroad = None;
+    }
+
+    /// Leaves the place where it began, as [`Journey::leave_outset`].
+    pub(super) fn leave_outset(&mut self) -> bool {
+        let leaves = self.journey.leave_outset();
+        if leaves {
+            self.abroad = None;
+        }
+        leaves
+    }
+
     /// Returns host and port of the place where the request is.
     pub(super) fn place(&self) -> String {
         SafeUrl::from(self.journey.url().clone()).authority()
@@ -74,5 +102,32 @@ impl Travel {
             context.attempts = self.effort.tries();
             context.elapsed = Some(self.effort.duration());
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_place_was_shown_is_for_no_other() {
+        let url = |text: &str| -> Url { text.parse().unwrap() };
+        let home = || Journey::begin(url("https://registry.example/v2/a/tags/list"));
+        let mut led = home();
+        led.hop(url("https://cdn.example/list"), &[]);
+        // The next page of a list is asked for at that place through all retries.
+        let listed = home().starting_at(Some(led.outset(url("https://cdn.example/list?page=2"))));
+        let found = home().starting_at(led.target());
+        for (name, journey, leave) in [
+            ("retry", listed, Travel::restart as fn(&mut Travel)),
+            ("return", led, Travel::give_up_target),
+            ("leave", found, |travel| assert!(travel.leave_outset())),
+        ] {
+            let mut travel = Travel::begin(journey, Effort::begin());
+            travel.hop(url("https://elsewhere.example/list"), &[]);
+            travel.abroad = Some(Pass::Fixed(Secret::new("Bearer hunter2")));
+            leave(&mut travel);
+            assert!(travel.abroad.is_none(), "{name}: {} would see it", travel.place());
+        }
     }
 }

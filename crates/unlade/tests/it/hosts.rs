@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, future};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future};
 use unlade::config::Config;
+use unlade::observe::{Event, Observer};
 use unlade::retry::{Budget, Policy};
-use unlade::source::{Ask, Body, Source};
+use unlade::source::{Ask, Body, NotAsked, Source};
 use unlade::spec::descriptor::Content;
 use unlade::{Client, ErrorKind, Result};
 use unlade_testkit::content::{bytes, digest};
@@ -267,4 +268,96 @@ async fn a_target_that_is_busy_is_still_the_right_one() {
     drop(held);
     site.read(spare(10..20)).await.unwrap();
     assert_eq!(site.requests(), (1, 3));
+}
+
+#[tokio::test]
+async fn a_target_that_answers_with_something_else_is_looked_for_anew() {
+    let refused = |status| Fault::ServerError { status, retry_after: RetryAfter::Absent };
+    for fault in [
+        Fault::RangeWrongStart,
+        Fault::RangeWrongTotal,
+        Fault::RangeMissing,
+        Fault::RangeRefused,
+        Fault::NoContent,
+        Fault::RedirectLinkLocal,
+        Fault::RedirectFile,
+        refused(405),
+        refused(501),
+    ] {
+        for ask in [principal(10..20), spare(10..20)] {
+            let site = Site::stored();
+            site.read(principal(0..10)).await.unwrap();
+            site.lie_at_store(signed(), fault.clone());
+            let budget = Arc::new(Budget::new(Policy::default(), None));
+            site.read(on(&budget, ask)).await.unwrap();
+            assert_eq!((site.requests(), budget.spent()), ((2, 3), 0), "{fault:?}");
+            site.read(spare(20..30)).await.unwrap();
+            assert_eq!(site.requests(), (2, 4), "{fault:?}: the fresh one is asked at once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_always_answers_with_something_else_is_given_up() {
+    let site = Site::stored();
+    site.read(principal(0..10)).await.unwrap();
+    site.lie_at_store(signed().times(2), Fault::RangeWrongStart);
+    assert_eq!(site.read(principal(10..20)).await.unwrap_err().kind(), ErrorKind::PeerMisbehaved);
+    assert_eq!(site.requests(), (2, 3));
+    // It is not begun at again.
+    site.read(principal(20..30)).await.unwrap();
+    assert_eq!(site.requests(), (3, 4));
+}
+
+#[tokio::test]
+async fn a_target_that_refuses_ranges_is_asked_for_the_whole_by_way_of_the_registry() {
+    let site = Site::stored();
+    site.read(principal(0..10)).await.unwrap();
+    site.lie_at_store(signed().ranged().times(2), Fault::RangeRefused);
+    let body = site.open(principal(10..20)).await.unwrap();
+    assert_eq!(body.window, 0..SIZE as u64);
+    assert_eq!(site.requests(), (3, 4));
+}
+
+#[tokio::test]
+async fn a_target_that_was_not_asked_is_not_forgotten() {
+    let site = Site::stored();
+    site.read(principal(0..10)).await.unwrap();
+    site.lie_at_store(signed(), Fault::TooManyRequests { retry_after: RetryAfter::Seconds(1) });
+    for _ in 0..3 {
+        let error = site.open(spare(10..20)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited, "{error}");
+    }
+    assert_eq!(site.requests(), (1, 2));
+    site.read(principal(10..20)).await.unwrap();
+    assert_eq!(site.requests(), (1, 3));
+}
+
+/// Remembers what was told.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<Event>>);
+
+impl Observer for Notes {
+    fn notice(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_host_says_so_and_how_long() {
+    let site = Site::start(8);
+    let retry_after = RetryAfter::Seconds(100);
+    site.registry.script(Matcher::new(Which::Blob), Fault::TooManyRequests { retry_after });
+    let error = site.open(spare(0..10)).await.unwrap_err();
+    assert_eq!(NotAsked::in_error(&error), None, "it was asked");
+    let error = site.open(spare(0..10)).await.unwrap_err();
+    assert!(NotAsked::in_error(&error).is_some_and(|held| held.until.is_some()), "{error:?}");
+    let notes = Arc::new(Notes::default());
+    let mut ask = principal(0..10);
+    ask.observer = Arc::clone(&notes) as _;
+    assert!(site.open(ask).now_or_never().is_none());
+    let told = notes.0.lock().unwrap().clone();
+    let [Event::Waiting { reason, wait: Some(wait) }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(*reason, format!("{} wants to be left alone", site.registry.host()));
+    assert!((95..=100).contains(&wait.as_secs()), "{wait:?}");
 }

@@ -51,7 +51,7 @@ impl Witness {
     fn waits(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         let reasons = events.iter().filter_map(|event| match event {
-            Event::Waiting { reason } => Some(reason.clone()),
+            Event::Waiting { reason, .. } => Some(reason.clone()),
             _ => None,
         });
         reasons.collect()
