@@ -111,6 +111,7 @@ async fn no_more_bodies_are_open_than_connections_are_allowed() {
     let error = site.open(ask).await.unwrap_err();
     assert_eq!((error.kind(), budget.spent()), (ErrorKind::RateLimited, 0), "{error}");
     assert_eq!(site.requests().0, 2, "nothing was asked");
+    assert_eq!(NotAsked::in_error(&error).map(|not_asked| not_asked.until), Some(None), "and it says so");
     let [first, _second] = held;
     drop(first);
     site.read(spare(20_000..30_000)).await.unwrap();

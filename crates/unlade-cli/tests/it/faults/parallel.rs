@@ -1,5 +1,7 @@
 //! Blobs that come over several connections: F93 to F95, F98, and what one of several ranges does to the others.
 
+use std::time::Duration;
+
 use unlade_testkit::{Beyond, Fault, Matcher, RetryAfter};
 
 use super::case::Case;
@@ -24,6 +26,16 @@ cases! {
         crowded(2, Beyond::Status(429, RetryAfter::Seconds(1)));
     a_server_of_one_at_once_is_asked_for_one => crowded(1, Beyond::Status(503, RetryAfter::Absent));
     a_server_that_cuts_off_the_third_is_asked_for_two => crowded(2, Beyond::Reset);
+
+    a_host_that_has_rested_is_asked_over_all_connections_again => large()
+        .size(64 * MIB)
+        .lie(piece(0), Fault::ServerError { status: 500, retry_after: RetryAfter::Seconds(1) })
+        .lie(piece(4), Fault::Gathered { count: 4 })
+        .lie(piece(5), Fault::Gathered { count: 4 })
+        .lie(piece(6), Fault::Gathered { count: 4 })
+        .lie(piece(7), Fault::Gathered { count: 4 })
+        .succeeds(&["manifest"])
+        .lasts(Duration::from_secs(1));
 
     a_range_that_is_reset_is_gone_on_with => one(Fault::ResetBody { after: 3 * MIB })
         .succeeds(&["manifest"])
@@ -104,9 +116,14 @@ fn always(times: usize, fault: Fault) -> Case {
     large().lie(second().times(times), fault)
 }
 
-/// The request for the range that a second connection begins with: the fleet's pieces have 8 MiB.
+/// The request for the range that a second connection begins with.
 fn second() -> Matcher {
-    blob().range_with(9 * MIB as u64)
+    piece(1)
+}
+
+/// The request for a range by its place: the fleet's pieces have 8 MiB.
+fn piece(number: usize) -> Matcher {
+    blob().range_with(((number * 8 + 1) * MIB) as u64)
 }
 
 /// A server that serves so many at once: the others cost no more than a few requests.
