@@ -2,6 +2,7 @@
 
 mod bar;
 mod lines;
+mod pace;
 mod speaker;
 
 use std::fmt;
@@ -236,7 +237,7 @@ fn words(event: &Event) -> Option<String> {
             format!("kept the unfinished {}{held}; a new run goes on from there", path.display())
         }
         Event::PartialRemoved { path } => format!("removed the unfinished {path}; a new run starts over"),
-        Event::Resumed { at } => format!("going on at byte {at}"),
+        Event::Resumed { at, .. } => format!("going on at byte {at}"),
         Event::Retrying { reason, wait } => format!("trying again in {:.1} s: {reason}", wait.as_secs_f64()),
         Event::Waiting { reason, wait } => format!("waiting: {reason}{}", still(*wait)),
         Event::Warning { text } => format!("warning: {text}"),
@@ -244,9 +245,9 @@ fn words(event: &Event) -> Option<String> {
     })
 }
 
-/// Says how long a wait is, where that is known.
+/// Says how long a wait is at most, where that is known.
 fn still(wait: Option<Duration>) -> String {
-    wait.map(|wait| format!(", for {:.1} s", wait.as_secs_f64())).unwrap_or_default()
+    wait.map(|wait| format!(" ({:.1} s at most)", wait.as_secs_f64())).unwrap_or_default()
 }
 
 /// Says that lines were dropped, since they were not read fast enough.

@@ -56,10 +56,14 @@ pub enum Event {
         /// The digest of its manifest.
         digest: Digest,
     },
-    /// A broken body goes on where it stopped.
+    /// A broken body goes on where it stopped, or a download where an earlier run did.
     Resumed {
-        /// The first byte of the new body.
+        /// The first byte of the new body, or the first that is missing.
         at: u64,
+        /// How many of the blob's bytes are verified: a new body may begin far beyond them.
+        verified: u64,
+        /// How many of the blob's bytes need not come again, until now.
+        resumed: u64,
     },
     /// A request failed and is made again.
     Retrying {
@@ -79,7 +83,7 @@ pub enum Event {
     Waiting {
         /// What is being waited for.
         reason: String,
-        /// How long, where that is known.
+        /// How long at most, where that is known.
         wait: Option<Duration>,
     },
     /// Something the user should know that stops nothing.

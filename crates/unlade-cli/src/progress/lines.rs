@@ -1,6 +1,6 @@
 //! Progress for programs: one JSON object a line.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Unit};
@@ -9,10 +9,8 @@ use unlade::observe::Event;
 use unlade::spec::text::sanitise;
 use unlade::transfer::Progress;
 
+use super::pace::{Count, Pace};
 use super::speaker::Speaker;
-
-/// So many ticks are between two lines of progress.
-const TICKS: u32 = 10;
 
 /// Lines about what happens, and how far it is.
 pub(super) struct Lines {
@@ -21,27 +19,16 @@ pub(super) struct Lines {
     pace: Mutex<Pace>,
 }
 
-/// The rate of the last seconds.
-struct Pace {
-    since: Instant,
-    verified: u64,
-    rate: f64,
-    ticks: u32,
-}
-
 impl Lines {
     pub(super) fn new(counters: Arc<Progress>, speaker: Arc<Speaker>) -> Self {
-        let pace = Pace { since: Instant::now(), verified: 0, rate: 0.0, ticks: 0 };
-        Self { counters, speaker, pace: Mutex::new(pace) }
+        Self { counters, speaker, pace: Mutex::default() }
     }
 
-    /// Prints how far it is, once a second while bytes come.
+    /// Prints how far it is, once a second while anything moves.
     pub(super) fn tick(&self) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.ticks += 1;
-        pace.look(self.counters.verified());
-        if pace.ticks.is_multiple_of(TICKS) && self.counters.fetched() > 0 {
-            self.progress(&pace);
+        let count = self.count();
+        if let Some(rate) = self.pace().tick(Instant::now(), count) {
+            self.progress(count, rate);
         }
     }
 
@@ -51,9 +38,15 @@ impl Lines {
             // For those who clean up; a program has no use for it.
             return;
         }
-        if matches!(event, Event::Committed { .. }) {
-            // The last word on how far it is: all of it.
-            self.progress(&self.pace.lock().unwrap_or_else(PoisonError::into_inner));
+        let count = self.count();
+        match event {
+            Event::Started { .. } => self.pace().begin(Instant::now(), count.fetched),
+            Event::Committed { .. } => {
+                // The last word on how far it is: all of it.
+                let rate = self.pace().last(Instant::now(), count);
+                self.progress(count, rate);
+            }
+            _ => {}
         }
         self.line(&document(event, Timestamp::now()));
     }
@@ -63,32 +56,24 @@ impl Lines {
         self.speaker.say(&value.to_string());
     }
 
-    fn progress(&self, pace: &Pace) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
-        let rate = pace.rate as u64;
+    fn progress(&self, count: Count, rate: u64) {
         self.line(&json!({
             "event": "progress",
-            "bytes_verified": self.counters.verified(),
-            "bytes_fetched": self.counters.fetched(),
+            "bytes_verified": count.verified,
+            "bytes_fetched": count.fetched,
+            "bytes_resumed": self.counters.resumed(),
             "bytes_total": self.counters.total(),
             "rate": rate,
             "connections": self.counters.connections(),
         }));
     }
-}
 
-impl Pace {
-    fn look(&mut self, verified: u64) {
-        let elapsed = self.since.elapsed();
-        if elapsed < Duration::from_secs(1) {
-            return;
-        }
-        // The loss of precision is far below what is shown.
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let fresh = verified.saturating_sub(self.verified) as f64 / elapsed.as_secs_f64();
-        self.rate = if self.rate == 0.0 { fresh } else { 0.7 * self.rate + 0.3 * fresh };
-        self.since = Instant::now();
-        self.verified = verified;
+    fn count(&self) -> Count {
+        Count { fetched: self.counters.fetched(), verified: self.counters.verified() }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,7 +90,7 @@ fn document(event: &Event, now: Timestamp) -> Value {
         Event::PartialKept { path, bytes } => json!({ "path": path.display().to_string(), "bytes": bytes }),
         Event::PartialRemoved { path } => json!({ "path": path }),
         Event::Resolved { reference, digest } => json!({ "reference": reference, "digest": digest.to_string() }),
-        Event::Resumed { at } => json!({ "bytes_verified": at }),
+        Event::Resumed { verified, resumed, .. } => json!({ "bytes_verified": verified, "bytes_resumed": resumed }),
         Event::Retrying { reason, wait } => json!({ "reason": sanitise(reason), "until": until(now, *wait) }),
         Event::Started { digest, size } => json!({ "digest": digest.to_string(), "bytes_total": size }),
         Event::Waiting { reason, wait } => {

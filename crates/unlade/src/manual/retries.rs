@@ -27,7 +27,7 @@
 //! | not HTTP, a head that is too large | no |
 //! | an address that may not be connected to | no |
 //! | any other status | no |
-//! | wrong bytes | no: see [`verification`](super::verification) |
+//! | wrong bytes | no, but once anew without what an earlier run had left, and once from another endpoint: see [`verification`](super::verification) |
 //!
 //! # How often
 //!

@@ -56,9 +56,13 @@
 //! Nobody asks for compressed answers (`Accept-Encoding: identity`), and an answer with
 //! a `Content-Encoding` is refused: its bytes are those of something else.
 //!
-//! A mismatch is not tried again. Something between the publisher and here is broken or
-//! dishonest, and another try would at best hide it. The error names the endpoints that
-//! the bytes came from.
+//! A mismatch is not tried again at the place that the bytes came from. Something between
+//! the publisher and here is broken or dishonest, and another try would at best hide it.
+//! The error names the endpoints that the bytes came from. Two things can be at fault that
+//! are not the source's word on the blob, and each is set aside once, with a warning: where
+//! bytes took part that an earlier run had left, all of it is fetched anew; and where the
+//! source has an endpoint that gave none of the wrong bytes, all of it is fetched there.
+//! Neither is done for a target that cannot be filled twice, such as stdout.
 //!
 //! # Limits
 //!

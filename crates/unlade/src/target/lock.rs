@@ -98,7 +98,7 @@ impl<'a> Patience<'a> {
         if !self.told {
             self.told = true;
             let reason = format!("{} is filling {}", name_holder(file), self.target.display());
-            self.job.observer.notice(&Event::Waiting { reason, wait: None });
+            self.job.observer.notice(&Event::Waiting { reason, wait: self.deadline.map(|_| left) });
         }
         Ok(left.min(pause))
     }

@@ -8,6 +8,7 @@ use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
 
 use super::progress::Connection;
+use super::spans::Spans;
 use super::{Progress, plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
@@ -47,6 +48,24 @@ pub struct Terms {
     pub origins: Arc<Origins>,
     /// Who is not asked.
     pub avoid: Vec<EndpointId>,
+    /// What an earlier run has left, and was not fetched again.
+    pub(super) recalled: Arc<Mutex<Spans>>,
+}
+
+impl Terms {
+    /// Notes what an earlier run has left.
+    pub(super) fn recall(&self, there: &Spans) {
+        self.progress.add_resumed(there.bytes());
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone_from(there);
+    }
+
+    /// Notes bytes that are fetched whether they are there or not: what an earlier run has left of them was no use.
+    fn come_again(&self, range: Range<u64>) {
+        let mut recalled = self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = recalled.bytes();
+        recalled.remove(&range);
+        self.progress.take_resumed(before - recalled.bytes());
+    }
 }
 
 /// Where the bytes of one blob came from.
@@ -132,6 +151,7 @@ impl Fetch {
     /// Lets the part end farther: nobody else fetches what comes behind it.
     pub fn extend(&mut self, end: u64) {
         self.end = self.end.max(end);
+        self.terms.come_again(self.position..self.end);
     }
 
     /// Says whether a source has answered, and not ended.
@@ -265,9 +285,11 @@ impl Fetch {
             self.terms.budget.learn_size(size);
             self.end = self.end.min(size);
         }
+        self.terms.come_again(self.position.saturating_sub(surplus)..self.position);
         if self.position > self.start {
             self.note_resumed(self.position.saturating_sub(surplus).saturating_sub(self.start));
-            self.terms.observer.notice(&Event::Resumed { at: body.window.start });
+            let (verified, resumed) = (self.terms.progress.verified(), self.terms.progress.resumed());
+            self.terms.observer.notice(&Event::Resumed { at: body.window.start, verified, resumed });
         }
         if self.terms.origins.note(&body) {
             self.terms.observer.notice(&Event::EndpointChanged { endpoint: body.origin.to_string() });
@@ -282,10 +304,11 @@ impl Fetch {
         Ok((plan::surplus(self.position, &body.window)?, plan::agree(self.size, body.total)?))
     }
 
-    /// Notes how many bytes of the part a body need not bring again.
+    /// Notes how many bytes of the part a body need not bring again: fewer than before where it begins earlier.
     fn note_resumed(&mut self, bytes: u64) {
         self.terms.progress.add_resumed(bytes.saturating_sub(self.resumed));
-        self.resumed = self.resumed.max(bytes);
+        self.terms.progress.take_resumed(self.resumed.saturating_sub(bytes));
+        self.resumed = bytes;
     }
 
     async fn mend(&mut self, error: Error) -> Result<()> {
@@ -321,4 +344,74 @@ impl Fetch {
 /// Says how often a blob was tried: once, and once for each failure.
 pub(super) fn tries(budget: &Budget) -> u32 {
     u32::try_from(budget.spent() + 1).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures_util::stream;
+
+    use super::*;
+    use crate::retry::Policy;
+    use crate::spec::digest::Algorithm;
+    use crate::spec::manifest::RawManifest;
+    use crate::spec::reference::Selector;
+    use crate::verify::digest_of;
+
+    const BLOB: &[u8] = &[7; 100];
+
+    /// Breaks off after ten bytes each time, but for the last ones.
+    #[derive(Debug)]
+    struct Brittle;
+
+    #[async_trait]
+    impl Source for Brittle {
+        async fn manifest_unverified(&self, _: &Selector) -> Result<RawManifest> {
+            Err(Error::new(ErrorKind::NotFound, "no manifest"))
+        }
+
+        async fn open_unverified(&self, _: &Content, ask: Ask) -> Result<Body> {
+            let (start, end) = (ask.window.start, ask.window.end);
+            let given = Ok(Bytes::from_static(&BLOB[..usize::try_from((end - start).min(10)).unwrap()]));
+            let broken = (end - start > 10).then(|| Err(Error::new(ErrorKind::Unavailable, "it broke")));
+            let chunks = stream::iter(std::iter::once(given).chain(broken)).boxed();
+            Ok(Body::new(ask.window, Some(100), EndpointId::new("here"), chunks))
+        }
+    }
+
+    impl std::fmt::Display for Brittle {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("brittle")
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Notes(Mutex<Vec<Event>>);
+
+    impl Observer for Notes {
+        fn notice(&self, event: &Event) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_break_far_ahead_is_told_with_what_is_verified() {
+        let (notes, progress) = (Arc::new(Notes::default()), Arc::new(Progress::default()));
+        let terms = Terms {
+            budget: Arc::new(Budget::new(Policy::default(), Some(100))),
+            observer: Arc::clone(&notes) as _,
+            progress: Arc::clone(&progress),
+            origins: Arc::default(),
+            avoid: Vec::new(),
+            recalled: Arc::default(),
+        };
+        progress.set_verified(3);
+        let content = Content { digest: digest_of(Algorithm::Sha256, BLOB), size: Some(100) };
+        let mut fetch = Fetch::new(Arc::new(Brittle), content, terms).part(50..80);
+        while fetch.next().await.unwrap().is_some() {}
+        let events = notes.0.lock().unwrap().clone();
+        let resumed: Vec<_> = events.into_iter().filter(|event| matches!(event, Event::Resumed { .. })).collect();
+        let expected = |at| Event::Resumed { at, verified: 3, resumed: at - 50 };
+        assert_eq!(resumed, [expected(60), expected(70)]);
+    }
 }

@@ -152,6 +152,7 @@ impl Download {
             progress: Arc::clone(&self.progress),
             origins: Arc::default(),
             avoid: Vec::new(),
+            recalled: Arc::default(),
         }
     }
 
@@ -201,7 +202,7 @@ impl Download {
         let moved = match ready.await {
             Ok(ready) => {
                 recalled = ready.there.bytes();
-                self.note_recalled(&ready);
+                self.note_recalled(&ready, terms);
                 self.run(ready, tide, terms, (orders_tx, gone)).await
             }
             // The target holds the blob already, or has an error of its own.
@@ -220,12 +221,12 @@ impl Download {
         }
     }
 
-    fn note_recalled(&self, ready: &Ready) {
+    fn note_recalled(&self, ready: &Ready, terms: &Terms) {
         self.observer.notice(&Event::Started { digest: self.content.digest.clone(), size: self.content.size });
-        let recalled = ready.there.bytes();
-        if recalled > 0 {
-            self.progress.add_resumed(recalled);
-            self.observer.notice(&Event::Resumed { at: ready.verifier.seen() });
+        terms.recall(&ready.there);
+        if !ready.there.is_empty() {
+            let (at, resumed) = (ready.verifier.seen(), self.progress.resumed());
+            self.observer.notice(&Event::Resumed { at, verified: at, resumed });
         }
     }
 

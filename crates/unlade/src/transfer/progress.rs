@@ -62,6 +62,11 @@ impl Progress {
         self.add(|progress| &progress.resumed, bytes);
     }
 
+    /// Takes back what was counted as resumed: it is fetched all the same.
+    pub(crate) fn take_resumed(&self, bytes: u64) {
+        self.add(|progress| &progress.resumed, bytes.wrapping_neg());
+    }
+
     /// Forgets what was verified and resumed: it has to be fetched again.
     pub(crate) fn start_over(&self) {
         self.set_verified(0);
@@ -117,7 +122,8 @@ mod tests {
         one.set_verified(5);
         inner.set_verified(9);
         inner.set_verified(0);
-        one.add_resumed(3);
+        one.add_resumed(5);
+        one.take_resumed(2);
         other.add_resumed(1);
         let connections = [one.connect(), inner.connect()];
         let counts = |it: &Progress| (it.fetched(), it.verified(), it.resumed(), it.connections(), it.total());

@@ -135,6 +135,7 @@ fn the_second_of_two_processes_waits_for_the_first_and_takes_its_file() {
     let target = folder.path().join("out.img");
     let expected = format!("process {} is filling {}", first.id(), target.display());
     assert_eq!(waiting["reason"], expected);
+    assert!(waiting["until"].as_str().is_some_and(|until| until.ends_with('Z')), "{waiting}");
 
     drop(store);
     let (first, second) = (first.finish(), second.finish());

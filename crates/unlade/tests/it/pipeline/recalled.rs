@@ -62,6 +62,19 @@ async fn a_granule_that_does_not_fit_its_checksum_is_fetched() {
 }
 
 #[tokio::test]
+async fn what_is_fetched_whether_it_is_there_or_not_is_not_resumed() {
+    for (lanes, numbers) in [(1, vec![3, 5]), (4, vec![0, 1, 2, 7]), (1, vec![0, 1])] {
+        let (probe, witness, _) = left_behind(numbers);
+        let source = Wide::new(lanes, |_, _| Reply::Whole);
+        let delivery = wide_download(&source, &Client::builder().build().unwrap());
+        let progress = Arc::clone(&delivery.progress);
+        let delivery = delivery.into_target(probe.positioned()).await.unwrap();
+        assert!(witness.bytes() == large().0);
+        assert_eq!((delivery.bytes_resumed, progress.resumed()), (0, 0), "{lanes}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_lies_well_costs_a_fresh_start() {
     let (probe, witness, records) = left_behind([0, 1]);
     records.0.lock().unwrap().insert(5, XxHash3_64::oneshot(&vec![0x55; granule(5).len()]));
