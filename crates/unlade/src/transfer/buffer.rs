@@ -11,6 +11,9 @@ use crate::spec::descriptor::Content;
 /// enough that a buffer that was just filled is still in the cache when it is hashed.
 pub(super) const SIZE: usize = 512 << 10;
 
+/// Chunks of this length, in bytes, are handed on as they came: to copy them costs more than to wake a thread once more.
+const LONG: usize = SIZE / 2;
+
 /// So many buffers are on the way at most, 12 MiB in all: what a thread moves while it has a core for
 /// itself. With fewer, threads that share two cores spend their time waking each other.
 pub(super) const COUNT: usize = 24;
@@ -28,11 +31,22 @@ pub struct Buffers {
     permits: Arc<Semaphore>,
 }
 
-/// A buffer being filled.
+/// A buffer being filled; it takes no memory before the first byte.
 pub(super) struct Filling {
     bytes: Vec<u8>,
     free: Arc<Mutex<Vec<Vec<u8>>>>,
     _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes that count as a buffer.
+struct Adopted {
+    bytes: Bytes,
+    _place: Filling,
+}
+
+/// Says whether a chunk is worth a place of its own.
+pub(super) fn is_long(chunk: &[u8]) -> bool {
+    chunk.len() >= LONG
 }
 
 /// Makes a buffer for reading a blob from a file, no larger than it needs: to clear half a MiB takes longer than to
@@ -58,18 +72,14 @@ impl Buffers {
 
     /// Makes one that is not counted, and is not used again.
     pub(super) fn beyond() -> Filling {
-        Filling { bytes: Vec::with_capacity(SIZE), free: Arc::default(), _permit: None }
+        Filling { bytes: Vec::new(), free: Arc::default(), _permit: None }
     }
 
     /// Waits until a buffer is free.
     pub(super) async fn take(&self) -> Filling {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Filling {
-            bytes: free.unwrap_or_else(|| Vec::with_capacity(SIZE)),
-            free: Arc::clone(&self.free),
-            _permit: Some(permit),
-        }
+        Filling { bytes: free.unwrap_or_default(), free: Arc::clone(&self.free), _permit: Some(permit) }
     }
 }
 
@@ -77,12 +87,19 @@ impl Filling {
     /// Takes as much of the bytes as fits and returns how many those were.
     pub(super) fn fill(&mut self, bytes: &[u8]) -> usize {
         let fitting = bytes.len().min(SIZE - self.bytes.len());
+        self.bytes.reserve_exact(SIZE - self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..fitting]);
         fitting
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() == SIZE
+    }
+
+    /// Hands bytes on that came in memory of their own, in place of the buffer's.
+    pub(super) fn adopt(mut self, bytes: Bytes) -> Bytes {
+        self.bytes = Vec::new();
+        Bytes::from_owner(Adopted { bytes, _place: self })
     }
 
     /// Hands the bytes on; the buffer comes back when the last of them are dropped.
@@ -92,6 +109,12 @@ impl Filling {
 }
 
 impl AsRef<[u8]> for Filling {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Adopted {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -122,6 +145,9 @@ mod tests {
         }
         assert!(buffers.take().now_or_never().is_none());
         held.pop();
+        let adopted = buffers.take().await.adopt(Bytes::from(vec![7; SIZE]));
+        assert!(buffers.take().now_or_never().is_none());
+        drop(adopted);
         assert!(buffers.take().await.as_ref().is_empty());
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::buffer::{Buffers, Filling};
+use super::buffer::{Buffers, Filling, is_long};
 use super::courtesy::{Courtesy, Way};
 use super::fetch::Fetch;
 use super::front::Front;
@@ -44,8 +44,8 @@ pub(super) enum Ended {
 
 /// Carries bytes from connections to the hash.
 ///
-/// They are copied into recycled buffers: the HTTP library's own are free again at once, and the stages behind are
-/// woken rarely.
+/// Short ones are copied into recycled buffers: the HTTP library's own are free again at once, and the stages behind
+/// are woken rarely.
 #[derive(Clone, Copy)]
 pub(super) struct Carrier<'a> {
     pub(super) buffers: &'a Buffers,
@@ -115,7 +115,7 @@ impl Carrier<'_> {
                 Ok(Given::Chunk(chunk)) => {
                     self.pieces().measure(number, chunk.len() as u64, since.elapsed());
                     self.note(chunk.len());
-                    if !self.take_in(&mut hand, manners, &chunk).await {
+                    if !self.take_in(&mut hand, manners, chunk).await {
                         return Ended::Gone;
                     }
                     continue;
@@ -163,7 +163,15 @@ impl Carrier<'_> {
     }
 
     /// Takes bytes in, and hands on what fills a buffer; returns false if the hash is gone.
-    async fn take_in(&self, hand: &mut Hand, manners: Manners, mut bytes: &[u8]) -> bool {
+    async fn take_in(&self, hand: &mut Hand, manners: Manners, chunk: Bytes) -> bool {
+        if is_long(&chunk) {
+            if !self.hand_on(hand).await {
+                return false;
+            }
+            let place = self.buffer(hand.number, manners).await;
+            return self.send(hand, place.adopt(chunk)).await;
+        }
+        let mut bytes = &*chunk;
         while !bytes.is_empty() {
             let filling = match &mut hand.filling {
                 Some(filling) => filling,
@@ -180,8 +188,14 @@ impl Carrier<'_> {
 
     /// Hands on what has come; returns false if the hash is gone.
     async fn hand_on(&self, hand: &mut Hand) -> bool {
-        let Some(filling) = hand.filling.take() else { return true };
-        let (offset, bytes) = (hand.offset, filling.freeze());
+        match hand.filling.take() {
+            Some(filling) => self.send(hand, filling.freeze()).await,
+            None => true,
+        }
+    }
+
+    async fn send(&self, hand: &mut Hand, bytes: Bytes) -> bool {
+        let offset = hand.offset;
         let length = bytes.len() as u64;
         if self.arrivals.send(Arrival::Chunk { offset, bytes }).await.is_err() {
             return false;

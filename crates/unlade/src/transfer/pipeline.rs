@@ -271,7 +271,7 @@ impl Download {
         let (courtesy, began) = (courtesy.as_ref(), tokio::time::Instant::now());
         let carrier = Carrier { buffers, arrivals: &arrivals, front: &front, pieces: &pieces, courtesy, began };
         let fleet = Fleet::new(&self.source, &self.content, terms, carrier, connections);
-        let fetched = unless_gone(self.cancel.guard(fleet.run()), gone).await;
+        let fetched = unless_gone(self.cancel.guard(Box::pin(fleet.run())), gone).await;
         if matches!(fetched, Some(Ok(()))) {
             // A hash that is gone has its reason, which is asked for below.
             drop(arrivals.send(Arrival::End).await);

@@ -22,7 +22,12 @@ use super::shelf::Place;
 use super::stream::{Heard, Stream};
 
 /// The most that HTTP reads at once, and the longest head of an answer. Pieces of a body are at most this long.
-const READ: usize = 128 << 10;
+///
+/// What TLS has decrypted is copied from here once more, so it must not be more than stays in the cache.
+const READ_DECRYPTED: usize = 128 << 10;
+
+/// The same for what comes in the clear: long pieces are handed on without a copy.
+const READ_PLAIN: usize = 512 << 10;
 
 /// A connection, at rest or with one request on its way.
 pub(super) struct Connection {
@@ -41,7 +46,8 @@ impl Connection {
     /// Those of hyper.
     pub(super) async fn open(stream: Stream, peer: SocketAddr) -> hyper::Result<Self> {
         let heard = stream.heard();
-        let (sender, driver) = http1::Builder::new().max_buf_size(READ).handshake(TokioIo::new(stream)).await?;
+        let most = if stream.is_encrypted() { READ_DECRYPTED } else { READ_PLAIN };
+        let (sender, driver) = http1::Builder::new().max_buf_size(most).handshake(TokioIo::new(stream)).await?;
         Ok(Self { driver: Some(driver), sender, heard, peer })
     }
 

@@ -47,6 +47,10 @@ impl Stream {
         Self { speech: Speech::Tls(Box::new(stream)), heard: Heard::default() }
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.speech, Speech::Tls(_))
+    }
+
     /// Returns where the server's voice is noted.
     pub(super) fn heard(&self) -> Heard {
         self.heard.clone()
