@@ -165,10 +165,3 @@ fn file(folder: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
     std::fs::write(&path, content).expect("write a file");
     path
 }
-
-/// Says what could not be tried here; where `CI` is `true` that is a failure.
-#[track_caller]
-fn not_tried(why: &str) {
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "not tried: {why}");
-    eprintln!("not tried: {why}");
-}

@@ -7,6 +7,7 @@ mod crash;
 mod durability;
 mod faults;
 mod guide;
+mod journal;
 mod layouts;
 mod look;
 mod main_job;

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
-use super::missing::{self, Missing, not_run};
+use super::missing::{self, Lack, Missing, not_run};
 
-/// How large each is, in bytes: the least that all of them take.
+/// How large each is, in bytes, unless the plan says otherwise: the least that all of them take.
 const SIZE: u64 = 320 << 20;
 
 /// There may be as few as one loop device.
@@ -35,55 +35,105 @@ impl FileSystemKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Btrfs, Self::Ext3, Self::Ext4, Self::Tmpfs, Self::Xfs];
 
-    /// The program that makes one, its package and its options; and what `mount` calls it.
-    fn tools(self) -> (Option<(&'static str, &'static str)>, &'static [&'static str], &'static str) {
+    /// The program that makes one, and its package; `None` if it is not on a disk.
+    fn maker(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Btrfs => (Some(("mkfs.btrfs", "btrfs-progs")), &["--quiet"], "btrfs"),
-            Self::Ext3 => (Some(("mkfs.ext3", "e2fsprogs")), &["-q", "-F"], "ext4"),
-            Self::Ext4 => (Some(("mkfs.ext4", "e2fsprogs")), &["-q", "-F"], "ext4"),
-            Self::Tmpfs => (None, &[], "tmpfs"),
-            Self::Xfs => (Some(("mkfs.xfs", "xfsprogs")), &["-q"], "xfs"),
+            Self::Btrfs => Some(("mkfs.btrfs", "btrfs-progs")),
+            Self::Ext3 => Some(("mkfs.ext3", "e2fsprogs")),
+            Self::Ext4 => Some(("mkfs.ext4", "e2fsprogs")),
+            Self::Tmpfs => None,
+            Self::Xfs => Some(("mkfs.xfs", "xfsprogs")),
         }
+    }
+
+    /// What `mount` and the kernel call it, and how its maker is made to say nothing and ask nothing.
+    fn words(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Btrfs => ("btrfs", &["--quiet"]),
+            Self::Ext3 | Self::Ext4 => ("ext4", &["-q", "-F"]),
+            Self::Tmpfs => ("tmpfs", &[]),
+            Self::Xfs => ("xfs", &["-q"]),
+        }
+    }
+
+    /// Says what the kernel has not, if that is why one cannot be mounted. What is a module is loaded by then.
+    fn lack(self, why: String) -> Lack {
+        let (name, _) = self.words();
+        let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+        let is_known = known.lines().any(|line| line.split_ascii_whitespace().last() == Some(name));
+        let has_device = self.maker().is_none() || Path::new("/dev/loop-control").exists();
+        if is_known && has_device { Lack::Right(why) } else { Lack::Kernel(why) }
     }
 }
 
-/// A file system that is mounted; unmounted, its loop device given back, when dropped. One at a time exists.
-#[derive(Debug)]
-pub struct FileSystem {
+/// A file system that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
     kind: FileSystemKind,
-    folder: TempDir,
-    mounted: PathBuf,
-    _alone: MutexGuard<'static, ()>,
+    size: u64,
+    options: &'static [&'static str],
 }
 
-impl FileSystem {
-    /// Makes and mounts one; `None`, and it is said why, where this system mounts none.
+/// A file system that is mounted; unmounted, its loop device given back, when dropped. One at a time is on a loop device.
+#[derive(Debug)]
+pub struct FileSystem {
+    plan: Plan,
+    folder: TempDir,
+    mounted: PathBuf,
+    _alone: Option<MutexGuard<'static, ()>>,
+}
+
+impl Plan {
+    /// Gives it so many bytes.
+    #[must_use]
+    pub fn size(mut self, bytes: u64) -> Self {
+        self.size = bytes;
+        self
+    }
+
+    /// Has it made with these options.
+    #[must_use]
+    pub fn mkfs(mut self, options: &'static [&'static str]) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Makes and mounts it; `None`, and [it is said](not_run) why, where this system mounts none.
     ///
     /// # Errors
     ///
     /// [`Missing`] for the program that would make it.
     #[track_caller]
-    pub fn mount(kind: FileSystemKind) -> Result<Option<Self>, Missing> {
-        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn mount(self) -> Result<Option<FileSystem>, Missing> {
         let folder = tempfile::tempdir().expect("make a folder");
-        let (maker, options, _) = kind.tools();
-        if let Some((program, package)) = maker {
+        let mut alone = None;
+        if let Some((program, package)) = self.kind.maker() {
+            alone = Some(ONE.lock().unwrap_or_else(PoisonError::into_inner));
             let image = folder.path().join("image");
-            File::create(&image).and_then(|file| file.set_len(SIZE)).expect("make the file of a file system");
-            let made = Command::new(missing::program(program, package)?).args(options).arg(&image).output();
-            let made = made.expect("run what makes file systems");
-            assert!(made.status.success(), "{program}: {}", said(&made));
+            File::create(&image).and_then(|file| file.set_len(self.size)).expect("make the file of a file system");
+            let mut make = Command::new(missing::program(program, package)?);
+            make.args(self.kind.words().1).args(self.options).arg(&image);
+            run(&mut make).unwrap_or_else(|why| panic!("{program}: {why}"));
         }
         let mounted = folder.path().join("mounted");
         fs::create_dir(&mounted).expect("make the place to mount it at");
-        let system = Self { kind, folder, mounted, _alone: alone };
+        let system = FileSystem { plan: self, folder, mounted, _alone: alone };
         match system.attach() {
             Ok(()) => Ok(Some(system)),
             Err(why) => {
-                not_run(&format!("{kind:?} cannot be mounted here: {why}"));
+                let why = format!("{:?} cannot be mounted here: {why}", self.kind);
+                not_run(&self.kind.lack(why));
                 Ok(None)
             }
         }
+    }
+}
+
+impl FileSystem {
+    /// Begins to say what one is to be like.
+    #[must_use]
+    pub fn plan(kind: FileSystemKind) -> Plan {
+        Plan { kind, size: SIZE, options: &[] }
     }
 
     /// Returns the folder that is its top.
@@ -93,16 +143,23 @@ impl FileSystem {
 
     /// Unmounts and mounts it again, so that only what is on the disk counts; one in memory would be empty then.
     pub fn mount_again(&self) {
-        if self.kind != FileSystemKind::Tmpfs {
-            self.detach().expect("unmount the file system");
+        if self.plan.kind != FileSystemKind::Tmpfs {
+            run(Command::new("umount").arg(&self.mounted)).expect("unmount the file system");
             self.attach().expect("mount the file system again");
         }
+    }
+
+    /// Gives one in memory another size, in bytes.
+    #[track_caller]
+    pub fn resize(&self, bytes: u64) {
+        let options = format!("remount,size={bytes}");
+        run(Command::new("mount").args(["-o", &options]).arg(&self.mounted)).expect("what was mounted can be again");
     }
 
     /// Takes all of its room but about so many bytes.
     pub fn fill_up(&self, left: u64) {
         let file = File::create(self.mounted.join("filler")).expect("make a file to fill the room with");
-        let mut piece = SIZE;
+        let mut piece = self.plan.size;
         // What fits is not what is free: file systems keep some of it for themselves.
         while piece >= 1 << 16 {
             let length = file.metadata().expect("look at the filler").len();
@@ -116,36 +173,31 @@ impl FileSystem {
     }
 
     fn attach(&self) -> Result<(), String> {
-        let (maker, _, kind) = self.kind.tools();
         let mut mount = Command::new("mount");
-        mount.args(["-t", kind]);
-        match maker {
+        mount.args(["-t", self.plan.kind.words().0]);
+        match self.plan.kind.maker() {
             // The device is given back as soon as nothing is mounted from it, whoever unmounts it.
             Some(_) => mount.args(["-o", "loop"]).arg(self.folder.path().join("image")),
-            None => mount.args(["-o", &format!("size={SIZE}"), "tmpfs"]),
+            None => mount.args(["-o", &format!("size={}", self.plan.size), "tmpfs"]),
         };
         run(mount.arg(&self.mounted))
-    }
-
-    fn detach(&self) -> Result<(), String> {
-        run(Command::new("umount").arg(&self.mounted))
     }
 }
 
 impl Drop for FileSystem {
     fn drop(&mut self) {
-        // A process that a failed test leaves may be in it still: it then goes with that.
-        if self.detach().is_err() && self.mounted.is_dir() {
-            let _unmounted_or_never_mounted = run(Command::new("umount").arg("--lazy").arg(&self.mounted));
-        }
+        // A process that a failed test leaves may be in it still: it then goes with that. One that was never mounted
+        // cannot be unmounted either.
+        drop(run(Command::new("umount").arg("--lazy").arg(&self.mounted)));
     }
 }
 
+/// Runs a command to its end, in an environment of its own; the error is what it said.
 fn run(command: &mut Command) -> Result<(), String> {
+    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     let output = command.output().map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(said(&output)) }
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))
 }

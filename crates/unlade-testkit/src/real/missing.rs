@@ -1,4 +1,4 @@
-//! What this machine has not: which test wants it, and where it would come from.
+//! What this machine has not, or does not let the tests do: which test wants it, and where it would come from.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -43,9 +43,31 @@ impl Missing {
     #[track_caller]
     pub(super) fn report(wanted: &str, supply: Supply) -> Self {
         let missing = Self { wanted: wanted.to_owned(), supply };
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{missing}");
+        assert!(!is_ci(), "{missing}");
         missing
     }
+}
+
+/// What no package brings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Lack {
+    /// A feature of the kernel.
+    Kernel(String),
+    /// The right to do something, which root has on a machine of its own.
+    Right(String),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Kernel(why) | Self::Right(why)) = self;
+        formatter.write_str(why)
+    }
+}
+
+/// Says whether this is where all tests have to run.
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
 }
 
 /// Takes a component that needs Go, or says that the test on this thread does not run: the test returns then.
@@ -59,14 +81,20 @@ pub fn or_not_run<T>(component: Result<T, Missing>) -> Option<T> {
         Err(missing) => missing,
     };
     assert_eq!(missing.supply, Supply::Go, "{missing}; ./test installs it");
-    not_run(&missing.to_string());
+    tell(&missing);
     None
 }
 
-/// Says that the test on this thread does not run, for want of what nobody can install: a feature of the kernel.
+/// Says that the test on this thread does not run, for want of what nobody can install.
 ///
-/// It is said where [`or_not_run`] says it, and is no failure anywhere.
-pub fn not_run(why: &str) {
+/// It is said where [`or_not_run`] says it. Where `CI` is `true`, it is a failure, but for what the kernel has not.
+#[track_caller]
+pub fn not_run(lack: &Lack) {
+    assert!(!is_ci() || matches!(lack, Lack::Kernel(_)), "a test does not run: {lack}");
+    tell(lack);
+}
+
+fn tell(why: &dyn fmt::Display) {
     let thread = thread::current();
     let line = format!("not run: {}: {why}\n", thread.name().unwrap_or("a test without a name"));
     // The macros write to the harness; this handle is stderr itself.

@@ -9,7 +9,7 @@ use unlade_testkit::archive::Tar;
 use unlade_testkit::content::{bytes, digest};
 use unlade_testkit::document::{Image, TITLE};
 use unlade_testkit::process::{Run, files};
-use unlade_testkit::real::not_run;
+use unlade_testkit::real::{Lack, not_run};
 use unlade_testkit::{Fault, Matcher, Which};
 
 use super::targets::namespace;
@@ -81,7 +81,7 @@ fn titles_that_differ_in_case_alone_are_refused_where_the_folder_takes_them_for_
     fs::create_dir(try_out.home().join("out")).unwrap();
     let works = try_out.env("OUT", "out").run().code == Some(0);
     if !works {
-        return not_run("no file system of this kernel folds case");
+        return not_run(&Lack::Kernel("no file system of this kernel folds case".to_owned()));
     }
     let folder = folder();
     let script = format!(

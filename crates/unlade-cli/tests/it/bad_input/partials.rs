@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, mknodat};
 use unlade_testkit::process::files;
+use unlade_testkit::real::{Lack, not_run};
 
-use super::not_tried;
 use crate::common::{disk, folder, pull, refused, registry_of};
 
 const PARTIAL: &str = ".out.img.unlade-partial";
@@ -79,7 +79,7 @@ fn a_file_that_others_can_write_is_not_used() {
 #[test]
 fn a_strangers_file_is_not_used() {
     if !rustix::process::geteuid().is_root() {
-        return not_tried("only root can make a stranger's file");
+        return not_run(&Lack::Right("only root can make a stranger's file".to_owned()));
     }
     refuses("belongs to user 12345", |partial| {
         fs::write(partial, "theirs").unwrap();

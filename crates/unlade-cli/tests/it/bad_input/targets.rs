@@ -8,8 +8,8 @@ use std::path::Path;
 use unlade_testkit::LyingRegistry;
 use unlade_testkit::document::Image;
 use unlade_testkit::process::{Run, files};
+use unlade_testkit::real::{Lack, not_run};
 
-use super::not_tried;
 use crate::common::{disk, folder, refused, registry_of, shell, unlade};
 
 /// Pulls to a path.
@@ -124,7 +124,7 @@ pub(crate) fn namespace() -> Option<&'static str> {
     let command = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
     let works = shell(&format!("{command} mount -t tmpfs tmpfs /tmp")).run().code == Some(0);
     if !works {
-        not_tried(&format!("{command} is not allowed here, so no small file system can be made"));
+        not_run(&Lack::Right(format!("{command} is not allowed here, so no small file system can be made")));
     }
     works.then_some(command)
 }

@@ -7,13 +7,16 @@ use std::path::Path;
 use serde_json::Value;
 use unlade_testkit::LyingRegistry;
 use unlade_testkit::process::{Outcome, Run};
-use unlade_testkit::real::{Mount, not_run};
+use unlade_testkit::real::{FileSystem, FileSystemKind, Plan};
 
 use super::scene::Scene;
 use crate::common::{fair_error, folder, registry_of, shell, unlade};
 
 /// The calls that can find a disk full, each as often as it is made.
 const CALLS: [&str; 7] = ["fallocate", "fchmod", "fsync", "ftruncate", "openat", "pwrite64", "renameat"];
+
+/// An ext4 as small as it can be, with few inodes.
+const FEW_INODES: &[&str] = &["-m", "0", "-b", "4096", "-O", "^has_journal", "-N", "64"];
 
 /// More calls of one kind than any run here makes.
 const MANY: u32 = 64;
@@ -50,12 +53,18 @@ fn assert_goes_on(scene: &Scene, registry: &LyingRegistry, root: &Path, about: &
 fn failing(scene: &Scene, registry: &LyingRegistry, root: &Path, call: &str) -> (Outcome, bool) {
     let traces = folder();
     let trace = traces.path().join("trace");
-    let partial = root.join(".out.img.unlade-partial");
+    let [partial, journal] = ["partial", "journal"].map(|what| root.join(format!(".out.img.unlade-{what}")));
     let strace = Run::new("/usr/bin/strace").args(["-f", "-qq", "-e", "signal=none", "-e", call, "-P"]);
-    let strace = strace.arg(root).arg("-P").arg(partial).arg("-o").arg(&trace);
+    let strace = strace.arg(root).arg("-P").arg(partial).arg("-P").arg(journal).arg("-o").arg(&trace);
     let outcome = scene.command(strace.arg(env!("CARGO_BIN_EXE_unlade")), &registry.host(), root).run();
     let seen = fs::read_to_string(&trace).expect("read what strace saw");
     (outcome, seen.contains("(INJECTED)"))
+}
+
+/// Mounts a file system; `None` where this machine mounts none, which is said.
+#[track_caller]
+fn mounted(plan: Plan) -> Option<FileSystem> {
+    plan.mount().expect("./test installs it")
 }
 
 #[test]
@@ -91,13 +100,10 @@ fn a_disk_of_any_size_is_too_small_or_large_enough() {
     let mut ends = Vec::new();
     for kib in [4, 64, 1024, 4 * (blocks - 1), 4 * blocks, 4 * (blocks + 1), 4 * (blocks + 2), 4 * (blocks + 8)] {
         let about = format!("{kib} KiB");
-        let mount = match Mount::tmpfs(kib) {
-            Ok(mount) => mount,
-            Err(why) => return not_run(&why),
-        };
+        let Some(mount) = mounted(FileSystem::plan(FileSystemKind::Tmpfs).size(kib << 10)) else { return };
         let outcome = scene.command(unlade(), &registry.host(), mount.path()).run();
         ends.push(assert_fair(&scene, mount.path(), &outcome, &["NoSpace"], &about));
-        mount.resize(8192);
+        mount.resize(8 << 20);
         assert_goes_on(&scene, &registry, mount.path(), &about);
     }
     assert!(ends.is_sorted() && !ends[3] && ends[7], "the more room the better: {ends:?}");
@@ -109,10 +115,8 @@ fn a_disk_with_blocks_and_inodes_of_its_own_is_too_small_or_large_enough() {
     let registry = registry_of(&scene.document);
     for (mib, inodes_left, is_enough) in [(2, 8, false), (3, 8, false), (16, 0, false), (16, 8, true)] {
         let about = format!("{mib} MiB and {inodes_left} inodes");
-        let mount = match Mount::ext4(mib) {
-            Ok(mount) => mount,
-            Err(why) => return not_run(&why),
-        };
+        let plan = FileSystem::plan(FileSystemKind::Ext4).size(mib << 20).mkfs(FEW_INODES);
+        let Some(mount) = mounted(plan) else { return };
         let root = mount.path().join("root");
         fs::create_dir(&root).expect("there is an inode for a folder");
         let others = (0..).map(|number| mount.path().join(format!("other-{number}")));

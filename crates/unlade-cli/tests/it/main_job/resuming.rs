@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use unlade_testkit::process::{Run, Running, files};
 use unlade_testkit::{Fault, LyingRegistry, Matcher, Which};
 
 use crate::common::{document, events, folder, pull, registry_of, settled, unlade};
+use crate::journal::wait_for_journal;
 
 const KEPT: [&str; 2] = [".out.img.unlade-journal", ".out.img.unlade-partial"];
 
@@ -80,7 +80,7 @@ fn a_signal_leaves_what_the_next_run_goes_on_with_and_says_so() {
 fn people_are_told_how_much_is_kept() {
     let (registry, folder) = (stalling(&large()), folder());
     let running = pull(&registry.reference("acme/disk:v1"), folder.path()).args(["--no-sync", "-vv"]).start();
-    wait_for_journal(folder.path(), 3);
+    wait_for_journal(&folder.path().join(KEPT[0]), 3);
     running.signal(Signal::INT);
     let outcome = running.finish();
     outcome.assert_code(130);
@@ -90,20 +90,12 @@ fn people_are_told_how_much_is_kept() {
     assert!(text.ends_with("error: stopped on request\n"), "{text}");
 }
 
-/// Waits until so many granules are noted.
-fn wait_for_journal(folder: &Path, granules: u64) {
-    let noted = || fs::metadata(folder.join(KEPT[0])).map_or(0, |found| found.len().saturating_sub(112) / 24);
-    while noted() < granules {
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn a_killed_run_is_gone_on_with() {
     let large = large();
     let (registry, folder) = (stalling(&large), folder());
     let running = run(&registry, folder.path()).start();
-    wait_for_journal(folder.path(), 3);
+    wait_for_journal(&folder.path().join(KEPT[0]), 3);
     running.kill();
     assert_eq!(files(folder.path()), KEPT);
     goes_on(&registry, folder.path(), &large, 3 * MIB);
@@ -114,7 +106,7 @@ fn a_second_signal_at_once_leaves_it_too() {
     let large = large();
     let (registry, folder) = (stalling(&large), folder());
     let running = run(&registry, folder.path()).start();
-    wait_for_journal(folder.path(), 3);
+    wait_for_journal(&folder.path().join(KEPT[0]), 3);
     running.signal(Signal::INT);
     running.signal(Signal::TERM);
     running.finish().assert_code(130);

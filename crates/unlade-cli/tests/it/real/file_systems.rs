@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::thread;
 
 use serde_json::json;
 use unlade_testkit::content::bytes;
@@ -14,6 +13,7 @@ use unlade_testkit::{Fault, LyingRegistry, Matcher, Which};
 
 use super::here;
 use crate::common::{document, error, pull, registry_of};
+use crate::journal::wait_for_journal;
 
 const MIB: usize = 1 << 20;
 
@@ -23,7 +23,7 @@ const JOURNAL: &str = ".out.img.unlade-journal";
 #[track_caller]
 fn on_each(case: impl Fn(&FileSystem, FileSystemKind)) {
     for kind in FileSystemKind::ALL {
-        if let Some(system) = here(FileSystem::mount(kind)) {
+        if let Some(system) = here(FileSystem::plan(kind).mount()) {
             case(&system, kind);
         }
     }
@@ -38,10 +38,7 @@ fn disk() -> Document {
 fn killed(registry: &LyingRegistry, folder: &Path, options: &[&str]) {
     registry.script(Matcher::new(Which::Blob), Fault::StallBody { after: 3 * MIB + 5000 });
     let running = pull(&registry.reference("acme/disk:v1"), folder).args(options).start();
-    let noted = || fs::metadata(folder.join(JOURNAL)).map_or(0, |found| found.len().saturating_sub(112) / 24);
-    while noted() < 3 {
-        thread::yield_now();
-    }
+    wait_for_journal(&folder.join(JOURNAL), 3);
     running.kill();
 }
 
