@@ -89,6 +89,12 @@ impl Recording {
         disk.reachable()
     }
 
+    /// Tells what was done, a change a line, each with the moments between which it happened.
+    pub fn told(&self) -> String {
+        let line = |op: &Op| format!("{}..{} {:?}\n", op.begin, op.end, op.action);
+        self.ops.iter().map(line).collect()
+    }
+
     /// Counts what was done.
     pub fn len(&self) -> usize {
         self.ops.len()

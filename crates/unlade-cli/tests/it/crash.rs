@@ -1,7 +1,9 @@
 //! What no program can help: the power goes, it is killed, the disk is full, nothing more can be opened.
 //!
 //! The moments are chosen by seeds. `tests/crash` tries a thousand of them; without it a few are tried, every other
-//! one of which is new in each run. A failure names its seed, which `UNLADE_SEED` then tries alone.
+//! one of which is new in each run. A failure names its seed, which `UNLADE_SEED` then tries alone: the same moments, but
+//! threads and the system's clock are not the same in each run. A power cut therefore leaves a file as well, with all
+//! that the run had done to the disk.
 
 mod clock;
 mod descriptors;

@@ -1,5 +1,6 @@
 //! What is pulled, into what, and what shall be there in the end.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use unlade_testkit::document::{Document, Image, TITLE};
 use unlade_testkit::process::{Outcome, Run, files};
 
 use crate::common::{document, folder};
+use crate::journal::recorded;
 
 /// A pull that things happen to.
 pub(super) struct Scene {
@@ -19,6 +21,8 @@ pub(super) struct Scene {
     output: &'static str,
     /// What shall be there, by path.
     pub(super) expected: Vec<(String, Vec<u8>)>,
+    /// How many bytes of blobs are to be fetched: one that is twice there counts once.
+    pub(super) size: u64,
 }
 
 impl Scene {
@@ -26,7 +30,7 @@ impl Scene {
     pub(super) fn file(length: usize) -> Self {
         let document = Image::titled("disk.raw", bytes(1, length));
         let expected = vec![("out.img".to_owned(), document.payload().to_vec())];
-        Self { document, start: disk(|_| {}), output: "DIR/out.img", expected }
+        Self { document, start: disk(|_| {}), output: "DIR/out.img", expected, size: length as u64 }
     }
 
     /// Several blobs that become the files of a folder, two of which are alike.
@@ -38,13 +42,15 @@ impl Scene {
             image = image.layer("application/x", content.clone()).annotate_layer(TITLE, &title);
             expected.push((title, content));
         }
-        Self { document: image.build(), start: disk(|_| {}), output: "DIR/", expected }
+        let size = 40 + 1_200_000 + 3_000_000;
+        Self { document: image.build(), start: disk(|_| {}), output: "DIR/", expected, size }
     }
 
     /// An image that becomes a layout: what shall be there is whatever it names.
     pub(super) fn layout() -> Self {
-        let image = Image::new().layer("application/x", bytes(1, 1_500_000)).layer("application/x", bytes(2, 40));
-        Self { document: image.build(), start: disk(|_| {}), output: "ocidir://DIR/layout:v1", expected: Vec::new() }
+        let image = Image::new().layer("application/x", bytes(1, 2_500_000)).layer("application/x", bytes(2, 40));
+        let (output, size) = ("ocidir://DIR/layout:v1", 2_500_040);
+        Self { document: image.build(), start: disk(|_| {}), output, expected: Vec::new(), size }
     }
 
     /// Puts something there before.
@@ -53,9 +59,21 @@ impl Scene {
         self
     }
 
-    /// Counts the bytes that are to be fetched, where no two blobs are alike.
-    pub(super) fn size(&self) -> u64 {
-        self.expected.iter().map(|(_, content)| content.len() as u64).sum()
+    /// Counts the bytes of blobs that a folder has, whole or on record, so that no run needs to fetch them again.
+    pub(super) fn held(&self, folder: &Path) -> u64 {
+        let mut seen = HashSet::new();
+        let held = files(folder).into_iter().map(|name| {
+            let path = folder.join(&name);
+            match name.strip_suffix("-partial") {
+                Some(stem) => recorded(&folder.join(format!("{stem}-journal"))),
+                None if name.ends_with("-journal") => 0,
+                // Also of what was there before, which is little.
+                None => Some(fs::read(path).expect("read a file"))
+                    .filter(|it| seen.insert(it.clone()))
+                    .map_or(0, |it| it.len() as u64),
+            }
+        });
+        held.sum::<u64>().min(self.size)
     }
 
     /// Adds what is to be pulled, from a host and into a folder.
