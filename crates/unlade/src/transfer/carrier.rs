@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::buffer::{Buffers, Filling, is_long};
@@ -28,6 +28,8 @@ pub(super) enum Manners {
     Alone,
     /// It gives way to the piece whose turn it is.
     GiveWay,
+    /// There are no others any more; what they brought may hold all buffers.
+    Last,
 }
 
 /// How the work on a piece ended.
@@ -79,8 +81,9 @@ impl Carrier<'_> {
 
     /// Carries a piece to its end, which may come nearer on the way.
     ///
-    /// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on. If it is dropped, what
-    /// is in a buffer is lost, and counts as not handed on.
+    /// On a line so slow that a buffer does not fill within [`PATIENCE`], what is in it goes on, unless it would only be
+    /// held: then it would take a buffer for a few bytes. If it is dropped, what is in a buffer is lost, and counts as
+    /// not handed on.
     pub(super) async fn carry(self, number: Number, mut fetch: Fetch, manners: Manners) -> Ended {
         let mut hand = Hand { number, offset: fetch.position(), filling: None };
         let tick = sleep(PATIENCE);
@@ -104,7 +107,8 @@ impl Carrier<'_> {
                             tick.as_mut().reset(Instant::now() + PATIENCE);
                             self.pieces().measure(number, 0, since.elapsed());
                             since = Instant::now();
-                            if !self.hand_on(&mut hand).await {
+                            // Without a pause: the body is under a watch, which rests only while nobody asks for bytes.
+                            if self.is_welcome(number) && !self.hand_on_if_room(&mut hand) {
                                 return Ended::Gone;
                             }
                         }
@@ -130,12 +134,28 @@ impl Carrier<'_> {
 
     /// Waits for the turn of a piece, as long as pieces give way to the first one.
     async fn give_way(&self, number: Number) {
-        let may_go = || self.way() == Way::Free || self.pieces().is_first(number);
-        while !may_go() {
-            // Whether it was told or not, time has passed: the first piece may stand still.
-            let _either = timeout(LOOK_AGAIN, self.front.wait(may_go)).await;
-            self.note(0);
+        let may_go = || {
+            let may_go = self.way() == Way::Free || self.pieces().is_first(number);
+            if !may_go {
+                // Whether bytes came or not, time has passed: the first piece may stand still.
+                self.note(0);
+            }
+            may_go
+        };
+        self.until(may_go).await;
+    }
+
+    /// Waits until something holds that depends on the hash, and on other pieces, which tell nobody.
+    async fn until(&self, mut is_due: impl FnMut() -> bool) {
+        while !is_due() {
+            let _either = timeout(LOOK_AGAIN, self.front.wait(&mut is_due)).await;
         }
+    }
+
+    /// Says whether bytes of a piece are of use before a buffer is full.
+    fn is_welcome(&self, number: Number) -> bool {
+        let are_written = self.courtesy.is_some();
+        are_written || self.pieces().is_first(number)
     }
 
     fn way(&self) -> Way {
@@ -154,10 +174,10 @@ impl Carrier<'_> {
     async fn buffer(&self, number: Number, manners: Manners) -> Filling {
         match manners {
             Manners::Alone => self.buffers.take().await,
-            Manners::GiveWay => tokio::select! {
+            Manners::GiveWay | Manners::Last => tokio::select! {
                 biased;
                 free = self.buffers.take() => free,
-                () = self.front.wait(|| self.front.is_idle() && self.pieces().is_first(number)) => Buffers::beyond(),
+                () = self.until(|| self.front.is_idle() && self.pieces().is_first(number)) => Buffers::beyond(),
             },
         }
     }
@@ -169,7 +189,9 @@ impl Carrier<'_> {
                 return false;
             }
             let place = self.buffer(hand.number, manners).await;
-            return self.send(hand, place.adopt(chunk)).await;
+            let Ok(room) = self.arrivals.reserve().await else { return false };
+            self.send(hand, room, place.adopt(chunk));
+            return true;
         }
         let mut bytes = &*chunk;
         while !bytes.is_empty() {
@@ -188,22 +210,37 @@ impl Carrier<'_> {
 
     /// Hands on what has come; returns false if the hash is gone.
     async fn hand_on(&self, hand: &mut Hand) -> bool {
-        match hand.filling.take() {
-            Some(filling) => self.send(hand, filling.freeze()).await,
-            None => true,
+        if hand.filling.is_none() {
+            return true;
+        }
+        // If this is dropped while it waits, the bytes are fetched again.
+        let Ok(room) = self.arrivals.reserve().await else { return false };
+        self.hand_on_into(hand, room);
+        true
+    }
+
+    /// Hands on what has come if that needs no wait; returns false if the hash is gone.
+    fn hand_on_if_room(&self, hand: &mut Hand) -> bool {
+        match self.arrivals.try_reserve() {
+            Ok(room) => self.hand_on_into(hand, room),
+            Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Closed(())) => return false,
+        }
+        true
+    }
+
+    fn hand_on_into(&self, hand: &mut Hand, room: mpsc::Permit<'_, Arrival>) {
+        if let Some(filling) = hand.filling.take() {
+            self.send(hand, room, filling.freeze());
         }
     }
 
-    async fn send(&self, hand: &mut Hand, bytes: Bytes) -> bool {
+    fn send(&self, hand: &mut Hand, room: mpsc::Permit<'_, Arrival>, bytes: Bytes) {
         let offset = hand.offset;
         let length = bytes.len() as u64;
-        if self.arrivals.send(Arrival::Chunk { offset, bytes }).await.is_err() {
-            return false;
-        }
-        // Only now, and without a pause in between: if this is dropped before, the bytes are fetched again.
+        room.send(Arrival::Chunk { offset, bytes });
         hand.offset += length;
         self.pieces().advance(hand.number, length);
-        true
     }
 }
 
@@ -213,4 +250,162 @@ async fn next(fetch: &mut Fetch, manners: Manners) -> Result<Given> {
         return Ok(Given::Whole);
     }
     Ok(fetch.next().await?.map_or(Given::End, Given::Chunk))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use futures_util::{FutureExt as _, StreamExt as _, stream};
+
+    use super::super::Progress;
+    use super::super::buffer::SIZE;
+    use super::super::fetch::Terms;
+    use super::super::pieces::Bounds;
+    use super::super::spans::Spans;
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::observe::Blind;
+    use crate::retry::{Budget, Policy};
+    use crate::source::{Ask, Body, Chunks, EndpointId, Source, Zeal};
+    use crate::spec::descriptor::Content;
+    use crate::spec::manifest::RawManifest;
+    use crate::spec::reference::Selector;
+    use crate::transport::watch::{Pace, watch};
+    use crate::verify::digest_of;
+
+    const LENGTH: u64 = 1 << 20;
+
+    /// Gives one body, whatever it is asked for.
+    struct Once(Mutex<Option<Chunks>>);
+
+    #[async_trait]
+    impl Source for Once {
+        async fn manifest_unverified(&self, _: &Selector) -> Result<RawManifest> {
+            Err(Error::new(ErrorKind::NotFound, "there is none"))
+        }
+
+        async fn open_unverified(&self, _: &Content, ask: Ask) -> Result<Body> {
+            let chunks = self.0.lock().unwrap().take();
+            let chunks = chunks.ok_or_else(|| Error::new(ErrorKind::NotFound, "it was given"))?;
+            Ok(Body::new(ask.window, None, EndpointId::new("here"), chunks))
+        }
+    }
+
+    impl fmt::Display for Once {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("once")
+        }
+    }
+
+    impl fmt::Debug for Once {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Once")
+        }
+    }
+
+    /// What a carrier needs: two pieces of a blob, of which the second is carried.
+    struct Stage {
+        buffers: Buffers,
+        arrivals: mpsc::Sender<Arrival>,
+        inbox: mpsc::Receiver<Arrival>,
+        front: Front,
+        pieces: Mutex<Pieces>,
+        courtesy: Option<Mutex<Courtesy>>,
+    }
+
+    impl Stage {
+        fn new(depth: usize) -> Self {
+            let (arrivals, inbox) = mpsc::channel(depth);
+            let mut pieces = Pieces::new(Spans::of(0..2 * LENGTH), Bounds { piece: LENGTH, lead: u64::MAX });
+            pieces.take(0);
+            pieces.take(0);
+            let buffers = Buffers::holding(0, 0);
+            Self { buffers, arrivals, inbox, front: Front::default(), pieces: Mutex::new(pieces), courtesy: None }
+        }
+
+        fn carrier(&self) -> Carrier<'_> {
+            let Self { buffers, arrivals, front, pieces, courtesy, .. } = self;
+            Carrier { buffers, arrivals, front, pieces, courtesy: courtesy.as_ref(), began: Instant::now() }
+        }
+
+        /// Hands on all of the first piece.
+        fn pass_first(&self) {
+            self.pieces.lock().unwrap().advance(0, LENGTH);
+        }
+    }
+
+    /// Fetches the second piece.
+    fn fetch(chunks: Chunks) -> Fetch {
+        let terms = Terms {
+            budget: Arc::new(Budget::new(Policy::default(), None)),
+            observer: Arc::new(Blind),
+            progress: Arc::<Progress>::default(),
+            origins: Arc::default(),
+            avoid: Vec::new(),
+        };
+        let digest = digest_of(crate::spec::digest::Algorithm::Sha256, b"");
+        let content = Content { digest, size: Some(2 * LENGTH) };
+        Fetch::new(Arc::new(Once(Mutex::new(Some(chunks)))), content, terms).part(LENGTH..2 * LENGTH).zeal(Zeal::Spare)
+    }
+
+    /// Gives a kibibyte after each pause.
+    fn drip(pause: Duration) -> stream::BoxStream<'static, Bytes> {
+        let chunks = stream::iter(0..LENGTH / 1024);
+        chunks.then(move |_| sleep(pause).map(|()| Bytes::from_static(&[7; 1024]))).boxed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_would_be_held_waits_for_a_whole_buffer() {
+        for (is_first, expected) in [(false, SIZE), (true, 3 << 10)] {
+            let mut stage = Stage::new(1);
+            if is_first {
+                stage.pass_first();
+            }
+            let slow = drip(Duration::from_millis(60)).map(Ok).boxed();
+            let carried = stage.carrier().carry(1, fetch(slow), Manners::GiveWay);
+            assert!(timeout(Duration::from_hours(1), carried).await.is_err(), "nobody takes what comes");
+            let Some(Arrival::Chunk { offset, bytes }) = stage.inbox.recv().await else { panic!("nothing came") };
+            assert_eq!((offset, bytes.len()), (LENGTH, expected));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_whoever_reads_is_no_fault_of_the_body() {
+        let mut stage = Stage::new(1);
+        stage.pass_first();
+        let slow = drip(Duration::from_millis(60)).map(Ok).boxed();
+        let watched = watch(slow, Pace::new(Duration::from_secs(30), 1024));
+        let chunks = watched.map(|chunk| chunk.map_err(|_| Error::new(ErrorKind::Unavailable, "too slow"))).boxed();
+        let mut inbox = std::mem::replace(&mut stage.inbox, mpsc::channel(1).1);
+        let reading = async {
+            loop {
+                sleep(Duration::from_hours(1)).await;
+                if inbox.recv().await.is_none() {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            ended = stage.carrier().carry(1, fetch(chunks), Manners::GiveWay) => assert!(matches!(ended, Ended::Done)),
+            () = reading => panic!("it ended without a word"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_of_several_gets_a_buffer_though_all_are_held() {
+        let mut stage = Stage::new(8);
+        stage.pass_first();
+        stage.front.idle();
+        let mut held = Vec::new();
+        while let Some(filling) = stage.buffers.take().now_or_never() {
+            held.push(filling);
+        }
+        let carried = stage.carrier().carry(1, fetch(drip(Duration::ZERO).map(Ok).boxed()), Manners::Last);
+        let ended = timeout(Duration::from_hours(1), carried).await;
+        assert!(matches!(ended, Ok(Ended::Done)));
+        assert!(stage.inbox.recv().await.is_some());
+    }
 }

@@ -114,9 +114,9 @@ impl<'a> Fleet<'a> {
                     self.again = None;
                     self.width.try_again();
                 }
-                () = sleep_until(look), if self.width.now() > 1 && !self.running.is_empty() => {
+                () = sleep_until(look), if self.manners == Manners::GiveWay && !self.running.is_empty() => {
                     look = Instant::now() + LOOK;
-                    self.stop_laggard();
+                    self.stop_what_hinders();
                 }
                 () = carrier.front.wait(|| carrier.pieces().may_take(carrier.front.at())), if may_begin => {}
             }
@@ -194,12 +194,17 @@ impl<'a> Fleet<'a> {
         self.again = Some(self.again.map_or(until, |again| again.max(until)));
     }
 
-    /// Stops the connection that lags behind; another one gets what it left.
-    fn stop_laggard(&self) {
-        let laggard = self.pieces().laggard();
-        let running = self.running.iter().find(|running| Some(running.number) == laggard);
+    /// Stops the connection that lags behind: another one gets what it left. Where all that may be at work are, and none
+    /// of them fetches what comes next, the furthest is stopped: what is held in memory waits for those bytes, and the
+    /// others may wait for that memory.
+    fn stop_what_hinders(&self) {
+        let is_held = self.carrier.courtesy.is_none();
+        let furthest = if is_held && !self.has_room() { self.pieces().furthest_behind_gap() } else { None };
+        let laggard = if self.width.now() > 1 { self.pieces().laggard() } else { None };
+        let stopped = furthest.or(laggard);
+        let running = self.running.iter().find(|running| Some(running.number) == stopped);
         if let Some(running) = running {
-            tracing::debug!(piece = running.number, "a connection lags behind the others, and is replaced");
+            tracing::debug!(piece = running.number, ?furthest, "a connection hinders the others, and is stopped");
             running.handle.abort();
         }
     }
@@ -219,7 +224,7 @@ impl<'a> Fleet<'a> {
             self.fetch().part(range)
         };
         fetch.extend(size);
-        match self.carrier.carry(number, fetch.zeal(Zeal::Stubborn), Manners::Alone).await {
+        match self.carrier.carry(number, fetch.zeal(Zeal::Stubborn), Manners::Last).await {
             Ended::Broke(error) => Err(error),
             Ended::Done | Ended::Gone | Ended::Whole(_) => Ok(()),
         }

@@ -132,9 +132,15 @@ impl Pieces {
     /// Says whether a piece holds the first byte that was not handed on.
     pub(super) fn is_first(&self, number: Number) -> bool {
         let Some(own) = self.fetched.get(&number).map(|piece| piece.left.start) else { return true };
-        let before = |start: u64| start < own;
-        !self.fetched.values().any(|piece| before(piece.left.start))
-            && !self.missing.first().is_some_and(|first| before(first.start))
+        self.first_left().is_none_or(|first| first >= own)
+    }
+
+    /// Returns the furthest piece, if nobody fetches the first byte that was not handed on.
+    pub(super) fn furthest_behind_gap(&self) -> Option<Number> {
+        let gap = self.missing.first()?.start;
+        let left = self.fetched.iter().filter(|(_, piece)| !piece.left.is_empty());
+        let is_gap = self.first_left() == Some(gap);
+        left.max_by_key(|(_, piece)| piece.left.start).filter(|_| is_gap).map(|(number, _)| *number)
     }
 
     /// Ends a piece, whatever became of it: what is left of it is missing again. Says whether it was done.

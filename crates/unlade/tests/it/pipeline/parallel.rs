@@ -37,6 +37,11 @@ fn assert_cover(windows: impl IntoIterator<Item = Range<u64>>) {
     assert_eq!(end, large().0.len() as u64);
 }
 
+/// Fails where nothing would ever come.
+async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), work).await.expect("it stands still")
+}
+
 fn is_spare(ask: &Ask) -> bool {
     ask.zeal == Zeal::Spare
 }
@@ -182,6 +187,35 @@ async fn a_window_that_is_full_waits_for_its_first_bytes() {
         let early = source.asked().into_iter().filter(|asked| asked.after < Duration::from_millis(200));
         assert!(early.map(|asked| asked.window.end).max() <= Some(lead));
     }
+}
+
+#[tokio::test]
+async fn a_break_before_what_is_held_is_mended_though_the_others_wait_for_it() {
+    // Those that bring what comes later do so bit by bit, until the one before them breaks off.
+    let pause = Duration::from_millis(210);
+    let source = Wide::new(8, move |_, number| match number {
+        1 => Reply::SlowlyThenBreak(pause, 12),
+        2..9 => Reply::Slowly(pause),
+        _ => Reply::Right,
+    });
+    let (probe, witness) = Probe::new();
+    in_time(deliver_wide(&source, probe.ordered())).await.unwrap();
+    assert!(witness.bytes() == large().0);
+}
+
+#[tokio::test]
+async fn what_comes_next_is_fetched_before_what_has_to_wait_for_it() {
+    // One of two breaks off, and the other gives nothing before that is asked for again.
+    let source = Wide::new(2, |_, number| match number {
+        1 => Reply::BreakAfterAsks(3),
+        2 => Reply::AfterAsks(4),
+        _ => Reply::Right,
+    });
+    let (probe, witness) = Probe::new();
+    in_time(deliver_wide(&source, probe.ordered())).await.unwrap();
+    assert!(witness.bytes() == large().0);
+    let again = &source.asked()[3];
+    assert_eq!((again.window.start, again.zeal), (12 * MIB, Zeal::Stubborn));
 }
 
 #[tokio::test]

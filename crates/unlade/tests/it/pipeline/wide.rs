@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream;
+use futures_util::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use unlade::source::{Ask, Body, EndpointId, NotAsked, Source, Zeal};
@@ -35,8 +35,12 @@ pub(crate) enum Reply {
     Whole,
     /// Its bytes, after all those requests are there.
     AfterAsks(usize),
+    /// A break, after all those requests are there.
+    BreakAfterAsks(usize),
     /// A chunk, and another one after each pause.
     Slowly(Duration),
+    /// So many chunks, each after a pause, and then a break.
+    SlowlyThenBreak(Duration, usize),
     /// One bit of its first byte is wrong.
     Flip,
     /// It begins later than it was asked to.
@@ -122,6 +126,13 @@ fn chunks(bytes: &Bytes) -> Vec<Result<Bytes>> {
     (0..bytes.len()).step_by(CHUNK).map(|at| Ok(bytes.slice(at..bytes.len().min(at + CHUNK)))).collect()
 }
 
+fn slowly(chunks: Vec<Result<Bytes>>, pause: Duration) -> impl Stream<Item = Result<Bytes>> {
+    stream::iter(chunks).then(move |chunk| async move {
+        tokio::time::sleep(pause).await;
+        chunk
+    })
+}
+
 fn flipped(bytes: &Bytes) -> Bytes {
     let mut wrong = bytes.to_vec();
     wrong[0] ^= 1;
@@ -163,12 +174,18 @@ impl Source for Wide {
                 };
                 (window, stream::once(wait).flatten().boxed())
             }
-            Reply::Slowly(pause) => {
-                let slow = stream::iter(chunks(&bytes)).then(move |chunk| async move {
-                    tokio::time::sleep(pause).await;
-                    chunk
-                });
-                (window, slow.boxed())
+            Reply::BreakAfterAsks(asks) => {
+                let mut count = self.count.subscribe();
+                let wait = async move {
+                    count.wait_for(|count| *count >= asks).await.unwrap();
+                    broken()
+                };
+                (window, stream::once(wait).flatten().boxed())
+            }
+            Reply::Slowly(pause) => (window, slowly(chunks(&bytes), pause).boxed()),
+            Reply::SlowlyThenBreak(pause, count) => {
+                let few = chunks(&bytes).into_iter().take(count).collect();
+                (window, slowly(few, pause).chain(broken()).boxed())
             }
             Reply::Flip => (window, stream::iter(chunks(&flipped(&bytes))).boxed()),
             Reply::Late => (window.start + 1..window.end, stream::iter(chunks(&bytes.slice(1..))).boxed()),
