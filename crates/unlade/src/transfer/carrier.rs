@@ -345,6 +345,7 @@ mod tests {
             progress: Arc::<Progress>::default(),
             origins: Arc::default(),
             avoid: Vec::new(),
+            recalled: Arc::default(),
         };
         let digest = digest_of(crate::spec::digest::Algorithm::Sha256, b"");
         let content = Content { digest, size: Some(2 * LENGTH) };
