@@ -11,7 +11,7 @@ use futures_util::stream;
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use unlade::source::{Ask, Body, EndpointId, NotAsked, Source, Zeal};
+use unlade::source::{Ask, Body, Chunks, EndpointId, NotAsked, Source, Zeal};
 use unlade::spec::descriptor::Content;
 use unlade::spec::digest::{Algorithm, Digest};
 use unlade::spec::manifest::RawManifest;
@@ -117,6 +117,15 @@ impl Wide {
         self.asked.lock().unwrap().clone()
     }
 
+    fn after_asks(&self, asks: usize, then: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Chunks {
+        let mut count = self.count.subscribe();
+        let wait = async move {
+            count.wait_for(|count| *count >= asks).await.unwrap();
+            then
+        };
+        stream::once(wait).flatten().boxed()
+    }
+
     fn slice(&self, window: Range<u64>) -> Bytes {
         self.bytes.slice(usize::try_from(window.start).unwrap()..usize::try_from(window.end).unwrap())
     }
@@ -166,22 +175,8 @@ impl Source for Wide {
             }
             Reply::Part(count) => (after(count), stream::iter(chunks(&self.slice(after(count)))).boxed()),
             Reply::Whole => (0..size, stream::iter(chunks(&self.bytes)).boxed()),
-            Reply::AfterAsks(asks) => {
-                let mut count = self.count.subscribe();
-                let wait = async move {
-                    count.wait_for(|count| *count >= asks).await.unwrap();
-                    stream::iter(chunks(&bytes))
-                };
-                (window, stream::once(wait).flatten().boxed())
-            }
-            Reply::BreakAfterAsks(asks) => {
-                let mut count = self.count.subscribe();
-                let wait = async move {
-                    count.wait_for(|count| *count >= asks).await.unwrap();
-                    broken()
-                };
-                (window, stream::once(wait).flatten().boxed())
-            }
+            Reply::AfterAsks(asks) => (window, self.after_asks(asks, stream::iter(chunks(&bytes)))),
+            Reply::BreakAfterAsks(asks) => (window, self.after_asks(asks, broken())),
             Reply::Slowly(pause) => (window, slowly(chunks(&bytes), pause).boxed()),
             Reply::SlowlyThenBreak(pause, count) => {
                 let few = chunks(&bytes).into_iter().take(count).collect();
