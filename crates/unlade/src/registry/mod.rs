@@ -11,6 +11,7 @@ mod held;
 mod host;
 mod journey;
 mod link;
+mod listing;
 mod login;
 mod manifest;
 mod near;
