@@ -174,7 +174,7 @@ async fn what_is_slow_at_the_end_is_divided() {
 #[tokio::test]
 async fn a_window_that_is_full_waits_for_its_first_bytes() {
     // All that comes after the first piece is there at once, and must wait in memory or on the disk.
-    for (ordered, lead) in [(false, 64 * MIB), (true, 32 * MIB)] {
+    for (ordered, lead) in [(false, 64 * MIB), (true, 24 * MIB)] {
         let source = Wide::new(8, |ask, _| match ask.window.start {
             0 => Reply::Slowly(Duration::from_millis(200)),
             _ => Reply::Right,
