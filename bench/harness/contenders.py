@@ -21,7 +21,8 @@ def peers_folder():
 def tool(name):
     """Finds a program: what tests/install-peers built, or else the system's."""
     built = {"ironic": "ironic/bin/python", "oci-client": "oci-client"}.get(name, name)
-    if (peers_folder() / built).exists():
+    # What was begun and not ended has no origin beside it.
+    if (peers_folder() / built).exists() and (peers_folder() / f"{name}.from").exists():
         return peers_folder() / built
     return None if name in ("ironic", "oci-client") else shutil.which(name)
 
