@@ -2,6 +2,7 @@
 
 mod archives;
 mod choosing;
+mod connections;
 mod credentials;
 mod documents;
 pub(crate) mod folders;
