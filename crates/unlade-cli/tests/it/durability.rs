@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use unlade_testkit::process::{Run, files};
+use unlade_testkit::LyingRegistry;
+use unlade_testkit::content::bytes;
+use unlade_testkit::document::Image;
+use unlade_testkit::process::{Outcome, Run, files};
 
 use crate::common::{disk, folder, registry_of};
 
@@ -44,6 +47,29 @@ fn calls_of_several_threads_are_put_together() {
 
 fn position(calls: &[String], call: &str, argument: &str) -> Option<usize> {
     calls.iter().position(|line| line.contains(call) && line.contains(argument))
+}
+
+/// Pulls a file while strace lets some calls on one path fail, and gives what came of it.
+fn pull_with(registry: &LyingRegistry, target: &Path, path: &Path, lie: &str) -> Outcome {
+    let traces = folder();
+    let calls = lie.split(':').next().expect("it begins with the calls");
+    let run =
+        Run::new("/usr/bin/strace").args(["-f", "-qq", "-o"]).arg(traces.path().join("trace")).arg("-P").arg(path);
+    let run = run.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={lie}")]);
+    let run = run.arg(env!("CARGO_BIN_EXE_unlade")).args(["pull", &registry.reference("acme/disk:v1"), "-o"]);
+    run.arg(target).run()
+}
+
+#[test]
+fn what_could_not_be_synced_is_gone_on_with_by_nobody() {
+    let registry = registry_of(&Image::titled("disk.raw", bytes(1, 3_500_000)));
+    let folder = folder();
+    let (target, partial) = (folder.path().join("out.img"), folder.path().join(".out.img.unlade-partial"));
+    let outcome = pull_with(&registry, &target, &partial, "fsync:error=EIO");
+    outcome.assert_code(7);
+    assert!(outcome.stderr.contains("cannot sync"), "{}", outcome.stderr);
+    // The system would not say it a second time.
+    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl LayoutWriter {
     ///
     /// `parts` is all that the entries name, and that is named in turn: it must be there still. Whoever made it, it
     /// is durable before it is named, and so is the way to it, unless the writer was told not to sync. What other
-    /// runs have left of blobs that they did not finish is removed, unless they are at it.
+    /// runs have left of blobs is removed, unless a later run could go on with it, and for a week at most.
     ///
     /// # Errors
     ///
@@ -254,6 +254,7 @@ impl LayoutWriter {
         }
         root.owe(&[]);
         root.sync()?;
+        root.remove_orphans(&[], |name| [VERSION, INDEX].contains(&name));
         for algorithm in Algorithm::ALL {
             let digits = algorithm.size() * 2;
             root.remove_orphans(&[BLOBS, algorithm.name()], |name| {

@@ -69,11 +69,6 @@ impl Directory {
         Ok(Some(directory))
     }
 
-    /// Takes a folder that is open already.
-    pub(super) fn of(descriptor: OwnedFd, path: PathBuf) -> Self {
-        Self { descriptor, path, made: Made::default(), anchor: None }
-    }
-
     /// Opens a folder that the user chose, and that must be there.
     pub(super) fn at(path: &Path) -> Result<Self> {
         let descriptor = openat(CWD, path, FLAGS, Mode::empty())
@@ -297,13 +292,20 @@ fn make_one(folder: &Path, durability: Durability, made: &mut Made) -> io::Resul
 
 /// Makes durable what is there under a descriptor: the names in a folder, or what whoever wrote a file did not sync.
 pub(crate) fn sync(there: BorrowedFd<'_>) -> io::Result<()> {
+    match persist(there) {
+        // Some network file systems cannot sync a folder; their servers do it unasked. What can only be read is
+        // durable already.
+        Ok(()) | Err(Errno::INVAL | Errno::ROFS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks the system to make durable what is under a descriptor, until it is not interrupted by a signal.
+pub(super) fn persist(there: impl AsFd) -> rustix::io::Result<()> {
     loop {
-        match fsync(there) {
+        match fsync(&there) {
             Err(Errno::INTR) => {}
-            // Some network file systems cannot sync a folder; their servers do it unasked. What can only be read is
-            // durable already.
-            Ok(()) | Err(Errno::INVAL | Errno::ROFS) => return Ok(()),
-            Err(error) => return Err(error.into()),
+            outcome => return outcome,
         }
     }
 }

@@ -21,7 +21,7 @@ use self::filling::Filling;
 pub use self::options::{Allocation, Durability, FileOptions};
 use super::directory::{Directory, describe, length, same, sync};
 use super::lock::{self, Patience};
-use super::orphans::sweep;
+use super::orphans::{Done, sweep};
 use super::partial::Partial;
 pub use super::place::{Place, Replace, resolve, resolve_titled, title};
 use super::publish::{Publication, exists};
@@ -266,7 +266,7 @@ impl Stage for FileTarget {
                 self.confirm(&offered)?;
                 self.keep(&offered)?;
                 // What a run has left that was killed as it ended, or while another one came to the same file.
-                sweep(&offered.directory, &self.place.name);
+                sweep(&offered.directory, &self.place.name, Done::Blob(&verified.digest));
                 Status::Present
             }
             State::Idle => return Err(unprepared(&path)),

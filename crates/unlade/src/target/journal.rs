@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{AtFlags, Stat, fstat, unlinkat};
 use rustix::io::Errno;
 
-use self::record::{HEADING, Heading, RECORD};
+pub(super) use self::record::Heading;
+use self::record::{HEADING, RECORD};
 use super::directory::{Directory, length, same};
 use super::own::{self, Origin, objection, refused, unusable};
 use super::{GRANULE, Ledger};
@@ -86,10 +87,13 @@ impl Journal {
         let heading = Heading::new(digest, size);
         let (mut file, mut known) = (None, BTreeMap::new());
         if let Some((found, stat)) = find(directory, &name, &path)? {
-            if is_headed(&found, &heading, &path)? {
-                let end;
-                (known, end) = replay(&found, &heading, &path)?;
-                file = Some(Written { file: found, found: stat, end });
+            let read = read(&found, &heading, &path).unwrap_or_else(|error| {
+                let text = format!("{}: what an earlier run left is not used", error.chain().join(": "));
+                observer.notice(&Event::Warning { text });
+                None
+            });
+            if let Some((records, end)) = read {
+                (file, known) = (Some(Written { file: found, found: stat, end }), records);
             } else {
                 remove(directory, &name, &stat, &path)?;
             }
@@ -111,6 +115,22 @@ impl Journal {
             Some((_, found)) => remove(directory, name, &found, &path),
             None => Ok(()),
         }
+    }
+
+    /// Looks at a journal whose partial's lock is held, of whatever blob: returns its heading if a record follows.
+    pub(super) fn glance(directory: &Directory, name: &OsStr) -> Option<Heading> {
+        let (file, _) = find(directory, name, &directory.join(name)).ok()??;
+        let (mut heading, mut first) = ([0; HEADING], [0; RECORD]);
+        file.read_exact_at(&mut heading, 0).ok()?;
+        let heading = Heading::read(heading)?;
+        let (mut at, mut known) = (HEADING as u64, BTreeMap::new());
+        // A torn one is passed over.
+        while known.is_empty() && at < (HEADING + BATCH * RECORD) as u64 {
+            file.read_exact_at(&mut first, at).ok()?;
+            heading.replay(&first, &mut known);
+            at += RECORD as u64;
+        }
+        (!known.is_empty()).then_some(heading)
     }
 
     /// Returns the path that it has, or will have.
@@ -219,6 +239,11 @@ fn remove(directory: &Directory, name: &OsStr, found: &Stat, path: &Path) -> Res
     }
     unlinkat(directory, name, AtFlags::empty())
         .map_err(|error| Error::io(format!("cannot remove {}", path.display()), error.into()))
+}
+
+/// Reads a journal; `None` if it is not that of the blob.
+fn read(file: &File, heading: &Heading, path: &Path) -> Result<Option<(BTreeMap<u64, u64>, u64)>> {
+    if is_headed(file, heading, path)? { replay(file, heading, path).map(Some) } else { Ok(None) }
 }
 
 fn is_headed(file: &File, heading: &Heading, path: &Path) -> Result<bool> {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fchmod, fstat, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -13,6 +13,9 @@ use crate::error::{Advice, Error, ErrorKind, Result};
 
 /// The write bits of everybody but the owner.
 const FOREIGN_WRITE: u32 = 0o022;
+
+/// The mode of what nobody else is to read yet.
+pub(super) const OWNER_ALONE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Who made a file that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,16 @@ pub(super) const FLAGS: OFlags = OFlags::RDWR.union(OFlags::NOFOLLOW).union(OFla
 
 /// Makes a file that was not there, for its owner alone.
 pub(super) fn make(directory: &Directory, name: &OsStr) -> rustix::io::Result<File> {
-    openat(directory, name, FLAGS | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o600)).map(File::from)
+    openat(directory, name, FLAGS | OFlags::CREATE | OFlags::EXCL, OWNER_ALONE).map(File::from)
+}
+
+/// Sets the mode of a file that is ours, where its file system has modes to set.
+pub(super) fn change_mode(file: &File, mode: Mode) -> rustix::io::Result<()> {
+    match fchmod(file, mode) {
+        // The file is ours: it is the file system that has none.
+        Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Opens what is there, without following or waking anything, or makes a new file.

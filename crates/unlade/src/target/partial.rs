@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::directory::{Directory, length, same};
 use super::lock::{Hold, Patience};
 use super::names::{MARK_DIGITS, marked_name, name_limit, partial_name};
-use super::own::{Origin, make, objection, open_or_make, refused, unmade, unusable};
+use super::own::{OWNER_ALONE, Origin, change_mode, make, objection, open_or_make, refused, unmade, unusable};
 use crate::error::{Error, Result};
 
 /// So often is a name tried that nobody is to have. One try is enough but for a broken source of chance.
@@ -27,6 +27,8 @@ pub(super) struct Partial {
     found: Stat,
     hold: Hold,
     care: Care,
+    /// Whether what it holds may be told from what the disk holds.
+    trust: Trust,
 }
 
 /// What dropping a partial does to it.
@@ -36,11 +38,19 @@ enum Care {
     Remove,
 }
 
+/// Whether the next run could know what a partial holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Given,
+    /// It could not be synced: what is read of it need not be on the disk.
+    Lost,
+}
+
 impl Partial {
     /// Opens the partial of a name in the folder, or makes it, and locks it.
     ///
-    /// Returns `None` if it was renamed or removed while its lock was waited for:
-    /// whoever held it has ended, and the target may be finished. Where nothing can be
+    /// Returns `None` if it was renamed or removed while its lock was waited for, or has the
+    /// final name as well: whoever held it has ended, and the target may be finished. Where nothing can be
     /// locked, it is a new file under a name of its own: bytes of another process can
     /// then never get into it, however many fill the same target.
     ///
@@ -66,10 +76,31 @@ impl Partial {
             Some(named) if same(&named, &found) => {}
             _ => return Ok(None),
         }
+        if is_published(directory, target, &found) {
+            unlinkat(&**directory, &name, AtFlags::empty()).map_err(|error| unremoved(&path, error))?;
+            return Ok(None);
+        }
         if let Some(objection) = objection(&found, origin) {
             return Err(refused(&path, &objection));
         }
-        Self::new(directory, name, file, Hold::Locked).map(Some)
+        let mut partial = Self::new(directory, name, file, Hold::Locked)?;
+        if origin == Origin::Found {
+            // It may hold much of what is wanted: that shows later.
+            partial.care = Care::Leave;
+            // Whoever was killed as it published has opened it to all who may read the file.
+            change_mode(&partial.file, OWNER_ALONE).map_err(|error| unusable(&partial.path, error))?;
+        }
+        Ok(Some(partial))
+    }
+
+    /// Takes the partial over: from now on, it is removed when dropped.
+    pub(super) fn take_over(&mut self) {
+        self.care = Care::Remove;
+    }
+
+    /// Takes note that what is in the partial did not reach the disk: no run may go on with it.
+    pub(super) fn distrust(&mut self) {
+        self.trust = Trust::Lost;
     }
 
     /// Makes a partial that no other process has a reason to open.
@@ -92,7 +123,7 @@ impl Partial {
         let path = directory.join(&name);
         let found = fstat(&file).map_err(|error| unusable(&path, error))?;
         let directory = Arc::clone(directory);
-        Ok(Self { directory, name, path, file: Arc::new(file), found, hold, care: Care::Remove })
+        Ok(Self { directory, name, path, file: Arc::new(file), found, hold, care: Care::Remove, trust: Trust::Given })
     }
 
     /// Returns the open file, which holds the lock.
@@ -132,7 +163,7 @@ impl Partial {
 
     /// Says whether a next run would use the file.
     pub(super) fn is_usable(&self) -> bool {
-        let named = self.directory.look(&self.name).ok().flatten();
+        let named = self.directory.look(&self.name).ok().flatten().filter(|_| self.trust == Trust::Given);
         named.is_some_and(|named| same(&named, &self.found) && objection(&named, Origin::Found).is_none())
     }
 
@@ -160,10 +191,19 @@ impl Partial {
         if !self.is_at(&self.name)? {
             return Ok(None);
         }
-        unlinkat(&*self.directory, &self.name, AtFlags::empty())
-            .map_err(|error| Error::io(format!("cannot remove {}", self.path.display()), error.into()))?;
+        unlinkat(&*self.directory, &self.name, AtFlags::empty()).map_err(|error| unremoved(&self.path, error))?;
         Ok(Some(self.path.clone()))
     }
+}
+
+/// Says whether a partial is the finished file already: a run was killed between the two steps of publishing it where
+/// there is no renaming that replaces nothing.
+pub(super) fn is_published(directory: &Directory, target: &OsStr, partial: &Stat) -> bool {
+    partial.st_nlink == 2 && directory.look(target).is_ok_and(|named| named.is_some_and(|named| same(&named, partial)))
+}
+
+fn unremoved(path: &Path, error: Errno) -> Error {
+    Error::io(format!("cannot remove {}", path.display()), error.into())
 }
 
 impl Drop for Partial {

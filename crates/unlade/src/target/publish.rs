@@ -4,14 +4,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, RenameFlags, fchmod, fstat, fsync, linkat, renameat, renameat_with, unlinkat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, RenameFlags, fstat, linkat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
-use super::directory::length;
+use super::directory::{length, persist};
 use super::file::Durability;
 use super::lock::Hold;
+use super::own::change_mode;
 use super::partial::Partial;
 use super::place::Replace;
 use super::room::set_length;
@@ -58,7 +57,7 @@ impl Publication<'_> {
     }
 
     /// Does all that can be done before the file is visible, and returns the mode that it shall have.
-    fn settle(&self, partial: &Partial, size: Option<u64>) -> Result<Mode> {
+    fn settle(&self, partial: &mut Partial, size: Option<u64>) -> Result<Mode> {
         let file = partial.file();
         let found = fstat(file).map_err(|error| self.failed("look at the partial of", error))?;
         let length = length(&found);
@@ -70,8 +69,12 @@ impl Publication<'_> {
             set_length(file, size).map_err(|error| self.failed("set the length of", error))?;
         }
         let mode = self.mode(partial)?;
-        change_mode(partial, guarded(mode)).map_err(|error| self.failed("set the mode of", error))?;
-        self.sync(partial).map_err(|error| self.failed("sync", error))?;
+        change_mode(file, guarded(mode)).map_err(|error| self.failed("set the mode of", error))?;
+        if let Err(error) = self.sync(partial) {
+            // The system tells it once: the next run would read what was lost from memory, and hear no complaint.
+            partial.distrust();
+            return Err(self.failed("sync", error));
+        }
         if partial.is_at(partial.name())? {
             return Ok(mode);
         }
@@ -104,7 +107,7 @@ impl Publication<'_> {
         }
         let done = || -> io::Result<()> {
             if mode != guarded(mode) {
-                change_mode(partial, mode)?;
+                change_mode(partial.file(), mode)?;
                 self.sync(partial)?;
             }
             match self.durability {
@@ -123,12 +126,7 @@ impl Publication<'_> {
     fn sync(&self, partial: &Partial) -> rustix::io::Result<()> {
         match self.durability {
             Durability::NoSync => Ok(()),
-            Durability::Sync => loop {
-                match fsync(partial.file()) {
-                    Err(Errno::INTR) => {}
-                    outcome => return outcome,
-                }
-            },
+            Durability::Sync => persist(partial.file()),
         }
     }
 
@@ -154,10 +152,15 @@ pub(super) fn exists(path: &Path) -> Error {
 
 /// Gives a partial a name that must be free, where renaming cannot promise that.
 ///
-/// A crash between the two calls leaves a partial with two links, which the next run names and refuses.
+/// A crash between the two calls leaves a partial with two links; the next run takes the second one away.
 fn link(partial: &Partial, name: &OsStr) -> rustix::io::Result<()> {
     let folder = partial.directory();
-    linkat(folder, partial.name(), folder, name, AtFlags::empty())?;
+    match linkat(folder, partial.name(), folder, name, AtFlags::empty()) {
+        Ok(()) => {}
+        // A server of files that was asked twice, since its first answer was lost, says no to the second.
+        Err(Errno::EXIST) if partial.is_at(name).unwrap_or(false) => {}
+        Err(error) => return Err(error),
+    }
     // The file has its name: a second one that stays cannot undo that.
     unlinkat(folder, partial.name(), AtFlags::empty()).or(Ok(()))
 }
@@ -165,14 +168,6 @@ fn link(partial: &Partial, name: &OsStr) -> rustix::io::Result<()> {
 /// Returns what of a mode a file may have while a killed process could leave it as a partial.
 fn guarded(mode: Mode) -> Mode {
     mode.difference(Mode::from_raw_mode(FOREIGN_WRITE)).union(Mode::from_raw_mode(OWN))
-}
-
-fn change_mode(partial: &Partial, mode: Mode) -> rustix::io::Result<()> {
-    match fchmod(partial.file(), mode) {
-        // The file is ours: it is the file system that has no modes to set.
-        Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
-        outcome => outcome,
-    }
 }
 
 /// Returns the bits that are taken away from the mode of what is made.
@@ -244,7 +239,7 @@ mod tests {
                 replace: Replace::Always,
                 durability: Durability::NoSync,
             };
-            publication.settle(&partial, Some(0)).unwrap();
+            publication.settle(&mut partial, Some(0)).unwrap();
             // As a process leaves it that is killed before the renaming.
             assert_eq!(fs::metadata(partial.path()).unwrap().mode() & 0o7777, expected, "{wanted:o}");
             publication.publish(&mut partial, Some(0)).unwrap();

@@ -84,7 +84,7 @@ impl Root {
     /// Takes a folder that is open already, by the path that the user knows it by.
     pub(crate) fn of(folder: OwnedFd, path: PathBuf, durability: Durability) -> Arc<Self> {
         let place = Place::inside(&path, &[], "");
-        let state = State { base: Arc::new(Directory::of(folder, path)), made: Vec::new(), owed: BTreeSet::new() };
+        let state = State { base: Arc::new(Directory::held(folder, path)), made: Vec::new(), owed: BTreeSet::new() };
         Arc::new(Self { place, durability, mask: OnceLock::new(), state: Mutex::new(state) })
     }
 
@@ -133,7 +133,8 @@ impl Root {
         self.base()?.sync_above().map_err(failed)
     }
 
-    /// Removes the partials and journals in a folder below it that nobody uses any more, of targets that are named so.
+    /// Removes the partials and journals in a folder below it that nobody uses any more, of targets that are named so
+    /// and hold the same whoever makes them; what a later run would go on with stays, for a week.
     ///
     /// What is not surely one stays: this is for runs that were killed, and nothing depends on it.
     pub(crate) fn remove_orphans(&self, folders: &[&str], is_target: impl Fn(&str) -> bool) {

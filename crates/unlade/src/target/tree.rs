@@ -179,13 +179,14 @@ impl TreeTarget {
         }
     }
 
-    fn fill(&mut self, partial: Partial, parent: Arc<Directory>, work: Arc<Directory>, job: &Job) -> Result<Room> {
+    fn fill(&mut self, mut partial: Partial, parent: Arc<Directory>, work: Arc<Directory>, job: &Job) -> Result<Room> {
         let path = self.place.path();
         self.observer.notice(&Event::PartialMade { path: partial.path().to_owned(), journal: None });
         if partial.hold() == Hold::Locked {
             // Of a file that had this name: an archive that is unpacked is not gone on with.
             Journal::clear_away(&work, &journal_name(&self.place.name, name_limit(&work)))?;
         }
+        partial.take_over();
         let need = Need { size: job.output_size(), allocation: Allocation::Whole, path, cancel: &job.cancel };
         need.take_afresh(partial.file(), &work)?;
         let pages = Arc::new(FilePages::new(Arc::clone(partial.file()), path, Durability::NoSync));
@@ -196,16 +197,22 @@ impl TreeTarget {
     /// Removes what a run that was killed left beside the folder, before that was there; it is filled from inside now.
     fn sweep(&self, parent: &Arc<Directory>, job: &Job) -> Result<()> {
         let blob = partial_name(&self.place.name, name_limit(parent));
-        let unpacked = staging::staging_name(parent, &blob);
-        if parent.look(&blob)?.is_none() && parent.look(&unpacked)?.is_none() {
+        let (unpacked, journal) =
+            (staging::staging_name(parent, &blob), journal_name(&self.place.name, name_limit(parent)));
+        if parent.look(&blob)?.is_none() && parent.look(&unpacked)?.is_none() && parent.look(&journal)?.is_none() {
             return Ok(());
         }
         // A run that is alive has it locked, and removes it itself.
         let now = Job::new(job.content.clone(), Duration::ZERO, job.cancel.clone(), Arc::new(Blind));
         let mut patience = Patience::new(&now, self.place.path(), lock::ask_system);
-        let Some(partial) = Partial::open(parent, &self.place.name, &mut patience)? else { return Ok(()) };
+        let Some(mut partial) = Partial::open(parent, &self.place.name, &mut patience)? else { return Ok(()) };
+        partial.take_over();
         match (partial.hold(), fstat(partial.file())) {
-            (Hold::Locked, Ok(own)) => staging::sweep(parent, &unpacked, &own),
+            (Hold::Locked, Ok(own)) => {
+                // Of a file that had this name before.
+                let cleared = Journal::clear_away(parent, &journal);
+                staging::sweep(parent, &unpacked, &own).and(cleared)
+            }
             _ => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use crate::observe::Blind;
 use crate::source::SourceExt as _;
 use crate::spec::descriptor::REF_NAME;
 use crate::spec::media_type::{OCI_INDEX, OCI_MANIFEST};
-use crate::target::{Room, Stage as _, Status};
+use crate::target::{Fate, Kept, Positioned as _, Room, Stage as _, Status};
 use crate::verify::Verifier;
 
 fn terms() -> Terms {
@@ -250,6 +250,37 @@ fn what_killed_runs_left_of_other_blobs_is_removed_and_nothing_else() {
     drop(filled);
     add(&writer, "v3").unwrap();
     assert!(!partial('b').exists());
+}
+
+#[test]
+fn what_another_image_can_go_on_with_stays_until_its_blob_is_there() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    let bytes = vec![7; 2 << 20];
+    let content = Content { digest: digest_of(Algorithm::Sha256, &bytes), size: Some(2 << 20) };
+    let mut target = Box::new(writer.blob(&content.digest).unwrap());
+    target.prepare(&terms().job(content.clone())).unwrap();
+    target.ledger().unwrap().note(0, 0).unwrap();
+    assert!(matches!(target.suspend(Fate::Keep).unwrap(), Kept::Partial(_)));
+    let left = || listing(place.path()).into_iter().filter(|name| name.contains(".unlade-")).count();
+    add(&writer, "v1").unwrap();
+    assert_eq!(left(), 2, "{:?}", listing(place.path()));
+    fs::write(writer.path_of(&content.digest), &bytes).unwrap();
+    add(&writer, "v2").unwrap();
+    assert_eq!(left(), 0, "{:?}", listing(place.path()));
+}
+
+#[test]
+fn what_a_killed_run_left_of_the_layouts_own_files_is_removed() {
+    let place = TempDir::new().unwrap();
+    let writer = open(place.path());
+    add(&writer, "v1").unwrap();
+    for name in [".index.json.unlade-partial", ".oci-layout.unlade-partial"] {
+        fs::write(place.path().join(name), "{").unwrap();
+    }
+    // Nothing is to be written this time.
+    add(&writer, "v1").unwrap();
+    assert_eq!(listing(place.path()).iter().filter(|name| name.contains(".unlade-")).count(), 0);
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Filling {
     /// # Errors
     ///
     /// As for [`Stage::prepare`](crate::target::Stage::prepare). A partial that could be gone on with stays.
-    pub(super) fn begin(partial: Partial, place: &Place, options: &FileOptions, job: &Job) -> Result<(Self, Room)> {
+    pub(super) fn begin(mut partial: Partial, place: &Place, options: &FileOptions, job: &Job) -> Result<(Self, Room)> {
         let (path, observer) = (place.path(), Arc::clone(&job.observer));
         let size = job.output_size();
         let journal = match partial.hold() {
@@ -38,6 +38,8 @@ impl Filling {
             // Nobody could know whose it is.
             Hold::Unknowable => None,
         };
+        // Now it is known of what use it is.
+        partial.take_over();
         let known = journal.as_ref().map(|journal| journal.path().to_owned());
         observer.notice(&Event::PartialMade { path: partial.path().to_owned(), journal: known });
         let pages = FilePages::new(Arc::clone(partial.file()), path, options.durability).allocation(options.allocation);

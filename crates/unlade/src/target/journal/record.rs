@@ -19,8 +19,12 @@ const MAX_HASH: usize = 64;
 /// The longest name of a digest's algorithm, in bytes.
 const MAX_ALGORITHM: usize = 8;
 
-/// How long a heading is, in bytes.
-pub(super) const HEADING: usize = MAGIC.len() + 8 + MAX_ALGORITHM + MAX_HASH + 8 + 8 + 8;
+/// Where the digest stands in a heading, and where the size does.
+const DIGEST: usize = MAGIC.len() + 8;
+const SIZE: usize = DIGEST + MAX_ALGORITHM + MAX_HASH;
+
+/// How long a heading is, in bytes: after the size come the granules' and its own checksum.
+pub(super) const HEADING: usize = SIZE + 8 + 8 + 8;
 
 /// How long a record is, in bytes: granule, checksum, and a checksum of the two.
 pub(super) const RECORD: usize = 24;
@@ -30,7 +34,7 @@ pub(super) const RECORD: usize = 24;
 /// A record's own checksum is seeded by the heading's: what an earlier journal has left in the same blocks of the
 /// disk, and what was written to another file, are no records here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Heading {
+pub(in crate::target) struct Heading {
     bytes: [u8; HEADING],
     seed: u64,
     granules: u64,
@@ -38,7 +42,7 @@ pub(super) struct Heading {
 
 impl Heading {
     /// Describes a blob.
-    pub(super) fn new(digest: &Digest, size: u64) -> Self {
+    pub(in crate::target) fn new(digest: &Digest, size: u64) -> Self {
         let mut bytes = Vec::with_capacity(HEADING);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -55,6 +59,28 @@ impl Heading {
     /// Returns the bytes that a journal of the blob begins with. Another blob, or another version, has others.
     pub(super) fn bytes(&self) -> &[u8; HEADING] {
         &self.bytes
+    }
+
+    /// Reads what a journal begins with; `None` if that is no heading of this version.
+    pub(super) fn read(bytes: [u8; HEADING]) -> Option<Self> {
+        let (size, seed) = (number(&bytes, SIZE), number(&bytes, HEADING - 8));
+        let is_ours = bytes.starts_with(MAGIC)
+            && number(&bytes, MAGIC.len()) == VERSION
+            && number(&bytes, SIZE + 8) == GRANULE
+            && seed == XxHash3_64::oneshot(&bytes[..HEADING - 8]);
+        is_ours.then(|| Self { bytes, seed, granules: size.div_ceil(GRANULE) })
+    }
+
+    /// Says whether it is that of a blob of such a digest.
+    pub(in crate::target) fn is_of(&self, digest: &Digest) -> bool {
+        let (name, hash) = self.bytes[DIGEST..SIZE].split_at(MAX_ALGORITHM);
+        name == padded::<MAX_ALGORITHM>(digest.algorithm().name().as_bytes())
+            && hash == padded::<MAX_HASH>(&digest.to_bytes())
+    }
+
+    /// Returns the size of the blob.
+    pub(in crate::target) fn size(&self) -> u64 {
+        number(&self.bytes, SIZE)
     }
 
     /// Returns how many granules the blob has.
@@ -107,10 +133,10 @@ mod tests {
     use crate::spec::digest::Algorithm;
     use crate::verify::digest_of;
 
-    const SIZE: u64 = 40 * GRANULE + 1;
+    const LENGTH: u64 = 40 * GRANULE + 1;
 
     fn heading(blob: &[u8]) -> Heading {
-        Heading::new(&digest_of(Algorithm::Sha256, blob), SIZE)
+        Heading::new(&digest_of(Algorithm::Sha256, blob), LENGTH)
     }
 
     fn replayed(heading: &Heading, text: &[u8]) -> BTreeMap<u64, u64> {
@@ -124,12 +150,24 @@ mod tests {
         let all: Vec<Heading> = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512]
             .into_iter()
             .flat_map(|algorithm| [b"one", b"two"].map(|blob| digest_of(algorithm, blob)))
-            .flat_map(|digest| [1, GRANULE, SIZE].map(|size| Heading::new(&digest, size)))
+            .flat_map(|digest| [1, GRANULE, LENGTH].map(|size| Heading::new(&digest, size)))
             .collect();
         for (place, one) in all.iter().enumerate() {
             assert!(all[place + 1..].iter().all(|other| one.bytes != other.bytes && one.seed != other.seed));
         }
         assert_eq!(heading(b"one"), heading(b"one"));
+        for one in &all {
+            assert_eq!(Heading::read(one.bytes).as_ref(), Some(one));
+            for at in [0, MAGIC.len(), DIGEST, SIZE, HEADING - 9, HEADING - 1] {
+                let mut bytes = one.bytes;
+                bytes[at] ^= 1;
+                assert_eq!(Heading::read(bytes), None, "{at}");
+            }
+        }
+        assert!(heading(b"one").is_of(&digest_of(Algorithm::Sha256, b"one")));
+        assert!(!heading(b"one").is_of(&digest_of(Algorithm::Sha256, b"two")));
+        assert!(!heading(b"one").is_of(&digest_of(Algorithm::Sha512, b"one")));
+        assert_eq!(heading(b"one").size(), LENGTH);
         assert_eq!(heading(b"one").granules(), 41);
     }
 

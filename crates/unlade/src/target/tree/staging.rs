@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, fsync, futimens, linkat,
-    mkdirat, openat, symlinkat, utimensat,
+    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, futimens, linkat, mkdirat,
+    openat, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
-use super::super::directory::{Directory, same};
+use super::super::directory::{Directory, persist, same};
 use super::super::file::{Allocation, Durability};
 use super::super::names::{name_limit, partial_name};
 use super::super::partial::Partial;
@@ -305,12 +305,7 @@ fn is_shared(mode: u32) -> bool {
 fn sync(file: &File, durability: Durability) -> rustix::io::Result<()> {
     match durability {
         Durability::NoSync => Ok(()),
-        Durability::Sync => loop {
-            match fsync(file) {
-                Err(Errno::INTR) => {}
-                outcome => return outcome,
-            }
-        },
+        Durability::Sync => persist(file),
     }
 }
 

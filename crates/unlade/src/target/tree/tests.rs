@@ -228,6 +228,9 @@ fn what_a_killed_run_left_beside_the_folder_is_removed_by_the_next() {
     fs::set_permissions(&blob, fs::Permissions::from_mode(0o600)).unwrap();
     let hidden = folder.path().join("..out.unlade-partial.unlade-partial");
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
+    // Of a file that was to have this name.
+    fs::write(folder.path().join(".out.unlade-journal"), "records").unwrap();
+    fs::set_permissions(folder.path().join(".out.unlade-journal"), fs::Permissions::from_mode(0o600)).unwrap();
     let held = fs::File::open(&blob).unwrap();
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let (target, proof) = filled(&out, &tar(), &Cancel::new());

@@ -1,5 +1,6 @@
 //! Partials: whose they are, and what becomes of them.
 
+use super::resume::{blob, finish, stopped};
 use super::*;
 
 #[test]
@@ -113,4 +114,48 @@ fn a_folder_as_partial_is_refused() {
     let (folder, path) = folder();
     fs::create_dir(folder.path().join(PARTIAL)).unwrap();
     assert!(refusal(&folder, &path).ends_with("which is a folder"));
+}
+
+#[test]
+fn a_partial_stays_where_its_journal_cannot_be_used() {
+    let blob = blob(0);
+    let (folder, path) = folder();
+    stopped(&path, &blob, &[0, 1]);
+    let journal = folder.path().join(".disk.img.unlade-journal");
+    fs::set_permissions(&journal, Permissions::from_mode(0o620)).unwrap();
+    assert_eq!(kind(target(&path).prepare(&job(&blob))), ErrorKind::Io);
+    fs::set_permissions(&journal, Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(finish(target(&path), &blob), [0, 1]);
+}
+
+#[test]
+fn a_partial_that_has_its_final_name_already_is_that_file() {
+    for (there, expected) in [(NEW, Status::Present), (LONGER, Status::Downloaded)] {
+        let (folder, path) = folder();
+        let partial = folder.path().join(PARTIAL);
+        // As a run leaves it that is killed where no renaming can promise to replace nothing.
+        fs::write(&partial, there).unwrap();
+        fs::hard_link(&partial, &path).unwrap();
+        let mut target = target(&path);
+        let room = target.prepare(&job(NEW)).unwrap();
+        assert_eq!(matches!(room, Room::Present(_)), expected == Status::Present);
+        if expected == Status::Downloaded {
+            target.pages().unwrap().write_at(NEW, 0).unwrap();
+        }
+        assert_eq!(publish(target, NEW).unwrap().status, expected);
+        assert_eq!(fs::read(&path).unwrap(), NEW);
+        assert_eq!(names(&folder), ["disk.img"]);
+    }
+}
+
+#[test]
+fn what_is_filled_again_can_be_read_by_its_owner_alone() {
+    let (folder, path) = folder();
+    let partial = folder.path().join(PARTIAL);
+    fs::write(&partial, LONGER).unwrap();
+    // As a run leaves it that is killed while it publishes.
+    fs::set_permissions(&partial, Permissions::from_mode(0o644)).unwrap();
+    let target = prepared(target(&path), NEW);
+    assert_eq!(mode(&partial), 0o600);
+    publish(target, NEW).unwrap();
 }

@@ -368,3 +368,17 @@ fn a_journal_that_cannot_be_written_costs_no_download() {
     let warnings: Vec<_> = events.iter().filter(|event| matches!(event, Event::Warning { .. })).collect();
     assert_eq!(warnings.len(), 1, "{events:?}");
 }
+
+#[test]
+fn what_is_left_of_another_blob_is_kept_for_those_who_come_back() {
+    let (old, new) = (blob(0), blob(1));
+    let (folder, path) = folder();
+    stopped(&path, &new, &[0, 2]);
+    fs::write(&path, &old[1..]).unwrap();
+    let mut target = target(&path);
+    assert!(matches!(target.prepare(&job(&old[1..])).unwrap(), Room::Present(_)));
+    publish(target, &old[1..]).unwrap();
+    assert_eq!(names(&folder), [JOURNAL, PARTIAL, "disk.img"]);
+    assert_eq!(finish(self::target(&path), &new), [0, 2]);
+    assert_eq!(names(&folder), ["disk.img"]);
+}
