@@ -1,5 +1,6 @@
 //! What one connection does: a piece of a blob, from its source to the hash.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ use crate::error::{Error, Result};
 
 /// How long bytes wait for others to go on with: whoever reads a pipe, or a bar, does not wait for a whole buffer.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// So long a piece gives way in all. Servers give up bodies that nobody reads, after a minute or so; on a line so slow
+/// that this matters, bytes that come early cost nothing.
+const GIVING_WAY: Duration = Duration::from_secs(10);
 
 /// So often a piece that gives way looks whether it still has to.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -86,12 +91,15 @@ impl Carrier<'_> {
     /// not handed on.
     pub(super) async fn carry(self, number: Number, mut fetch: Fetch, manners: Manners) -> Ended {
         let mut hand = Hand { number, offset: fetch.position(), filling: None };
+        let (is_open, mut giving_way) = (fetch.openness(), GIVING_WAY);
         let tick = sleep(PATIENCE);
         tokio::pin!(tick);
         loop {
             // Every connection is opened at once, whoever's turn it is.
-            if manners == Manners::GiveWay && fetch.is_open() {
-                self.give_way(number).await;
+            if manners == Manners::GiveWay && fetch.is_open() && !giving_way.is_zero() {
+                let since = Instant::now();
+                let _either = timeout(giving_way, self.give_way(number)).await;
+                giving_way = giving_way.saturating_sub(since.elapsed());
             }
             fetch.shorten(self.pieces().end(number));
             let mut since = Instant::now();
@@ -105,7 +113,9 @@ impl Carrier<'_> {
                         given = &mut next => break given,
                         () = &mut tick => {
                             tick.as_mut().reset(Instant::now() + PATIENCE);
-                            self.pieces().measure(number, 0, since.elapsed());
+                            if is_open.load(Ordering::Relaxed) {
+                                self.pieces().measure(number, 0, since.elapsed());
+                            }
                             since = Instant::now();
                             // Without a pause: the body is under a watch, which rests only while nobody asks for bytes.
                             if self.is_welcome(number) && !self.hand_on_if_room(&mut hand) {
@@ -278,7 +288,7 @@ mod tests {
 
     const LENGTH: u64 = 1 << 20;
 
-    /// Gives one body, whatever it is asked for.
+    /// Gives one body, whatever it is asked for, and never answers again.
     struct Once(Mutex<Option<Chunks>>);
 
     #[async_trait]
@@ -289,7 +299,7 @@ mod tests {
 
         async fn open_unverified(&self, _: &Content, ask: Ask) -> Result<Body> {
             let chunks = self.0.lock().unwrap().take();
-            let chunks = chunks.ok_or_else(|| Error::new(ErrorKind::NotFound, "it was given"))?;
+            let Some(chunks) = chunks else { return std::future::pending().await };
             Ok(Body::new(ask.window, None, EndpointId::new("here"), chunks))
         }
     }
@@ -339,6 +349,10 @@ mod tests {
 
     /// Fetches the second piece.
     fn fetch(chunks: Chunks) -> Fetch {
+        fetch_from(Some(chunks))
+    }
+
+    fn fetch_from(chunks: Option<Chunks>) -> Fetch {
         let terms = Terms {
             budget: Arc::new(Budget::new(Policy::default(), None)),
             observer: Arc::new(Blind),
@@ -349,7 +363,7 @@ mod tests {
         };
         let digest = digest_of(crate::spec::digest::Algorithm::Sha256, b"");
         let content = Content { digest, size: Some(2 * LENGTH) };
-        Fetch::new(Arc::new(Once(Mutex::new(Some(chunks)))), content, terms).part(LENGTH..2 * LENGTH).zeal(Zeal::Spare)
+        Fetch::new(Arc::new(Once(Mutex::new(chunks))), content, terms).part(LENGTH..2 * LENGTH).zeal(Zeal::Spare)
     }
 
     /// Gives a kibibyte after each pause.
@@ -393,6 +407,53 @@ mod tests {
             ended = stage.carrier().carry(1, fetch(chunks), Manners::GiveWay) => assert!(matches!(ended, Ended::Done)),
             () = reading => panic!("it ended without a word"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_piece_that_has_given_way_for_long_reads_on() {
+        let mut stage = Stage::new(8);
+        // One connection is as fast as all, and that has shown often enough not to be tried for half a minute.
+        let (mut courtesy, mut now) = (Courtesy::default(), Duration::ZERO);
+        for _ in 0..1050 {
+            now += Duration::from_millis(60);
+            courtesy.note(now, 100);
+        }
+        assert_eq!(courtesy.way(), Way::GiveWay);
+        stage.courtesy = Some(Mutex::new(courtesy));
+        let began = Instant::now().checked_sub(now).expect("the clock has run for some minutes");
+        let first_goes_on = async {
+            loop {
+                sleep(Duration::from_millis(20)).await;
+                stage.courtesy.as_ref().unwrap().lock().unwrap().note(began.elapsed(), 1 << 20);
+            }
+        };
+        let started = Instant::now();
+        let carrier = Carrier { began, ..stage.carrier() };
+        tokio::select! {
+            ended = carrier.carry(1, fetch(drip(Duration::ZERO).map(Ok).boxed()), Manners::GiveWay) => {
+                assert!(matches!(ended, Ended::Done));
+            }
+            () = first_goes_on => {}
+        }
+        let waited = started.elapsed();
+        assert!(waited >= GIVING_WAY && waited < GIVING_WAY * 3 / 2, "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_without_an_answer_makes_no_laggard() {
+        let waited = |answered: Option<Chunks>| async move {
+            let stage = Stage::new(1);
+            stage.pieces.lock().unwrap().measure(0, LENGTH, Duration::from_millis(1));
+            stage.pass_first();
+            stage.pieces.lock().unwrap().end_piece(0);
+            let unanswered = fetch_from(answered);
+            assert!(
+                timeout(Duration::from_mins(1), stage.carrier().carry(1, unanswered, Manners::GiveWay)).await.is_err()
+            );
+            stage.pieces.lock().unwrap().laggard(None)
+        };
+        assert_eq!(waited(None).await, None);
+        assert_eq!(waited(Some(stream::pending().boxed())).await, Some(1));
     }
 
     #[tokio::test(start_paused = true)]

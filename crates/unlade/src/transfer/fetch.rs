@@ -1,6 +1,7 @@
 //! The one place that resumes.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub struct Fetch {
     zeal: Zeal,
     resumed: u64,
     open: Option<Open>,
+    is_open: Arc<AtomicBool>,
 }
 
 /// On what terms a blob is fetched.
@@ -112,6 +114,24 @@ struct Open {
     /// Counted as long as the body is open.
     #[expect(dead_code, reason = "it is there for its drop")]
     connection: Connection,
+    #[expect(dead_code, reason = "it is there for its drop")]
+    mark: Mark,
+}
+
+/// Lets it be known that a body is open, for as long as it lives.
+struct Mark(Arc<AtomicBool>);
+
+impl Mark {
+    fn set(on: &Arc<AtomicBool>) -> Self {
+        on.store(true, Ordering::Relaxed);
+        Self(Arc::clone(on))
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Open {
@@ -126,7 +146,19 @@ impl Fetch {
         let size = content.size;
         let zeal = Zeal::default();
         let end = size.unwrap_or(u64::MAX);
-        Self { source, content, terms, size, start: 0, position: 0, end, zeal, resumed: 0, open: None }
+        Self {
+            source,
+            content,
+            terms,
+            size,
+            start: 0,
+            position: 0,
+            end,
+            zeal,
+            resumed: 0,
+            open: None,
+            is_open: Arc::default(),
+        }
     }
 
     /// Fetches a part of the blob instead.
@@ -157,6 +189,11 @@ impl Fetch {
     /// Says whether a source has answered, and not ended.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Returns what says the same while bytes are waited for, and is false in a pause before the next try.
+    pub(super) fn openness(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_open)
     }
 
     /// Returns the offset of the next byte.
@@ -261,10 +298,12 @@ impl Fetch {
         (!chunk.is_empty()).then_some(chunk)
     }
 
-    /// Says whether a body ended where it said that it would, and that is not the blob's end.
+    /// Says whether a body ended before what was asked for, although it said that it is a part of a blob whose size is
+    /// known: the rest can be asked for. The end of a whole blob is its end, wherever that is.
     fn is_cut_short(&self) -> bool {
-        let end = self.open.as_ref().map(|open| open.window.end);
-        end == Some(self.position) && self.size.is_some() && self.position < self.end
+        let (Some(open), Some(size)) = (&self.open, self.size) else { return false };
+        let is_part = open.window.start > 0 || open.window.end < size;
+        is_part && self.position < self.end
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -295,7 +334,14 @@ impl Fetch {
             self.terms.observer.notice(&Event::EndpointChanged { endpoint: body.origin.to_string() });
         }
         let connection = self.terms.progress.connect();
-        self.open = Some(Open { chunks: body.chunks, surplus, asked, window: body.window, connection });
+        self.open = Some(Open {
+            chunks: body.chunks,
+            surplus,
+            asked,
+            window: body.window,
+            connection,
+            mark: Mark::set(&self.is_open),
+        });
         Ok(())
     }
 

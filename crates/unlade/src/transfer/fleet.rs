@@ -197,13 +197,18 @@ impl<'a> Fleet<'a> {
     /// Stops the connection that lags behind: another one gets what it left. Where all that may be at work are, and none
     /// of them fetches what comes next, the furthest is stopped: what is held in memory waits for those bytes, and the
     /// others may wait for that memory.
-    fn stop_what_hinders(&self) {
+    fn stop_what_hinders(&mut self) {
         let is_held = self.carrier.courtesy.is_none();
         let furthest = if is_held && !self.has_room() { self.pieces().furthest_behind_gap() } else { None };
-        let laggard = if self.width.now() > 1 { self.pieces().laggard() } else { None };
+        let stubborn = self.running.iter().find(|running| running.zeal == Zeal::Stubborn).map(|running| running.number);
+        let laggard = if self.width.now() > 1 { self.pieces().laggard(stubborn) } else { None };
         let stopped = furthest.or(laggard);
         let running = self.running.iter().find(|running| Some(running.number) == stopped);
         if let Some(running) = running {
+            if furthest.is_none() && self.pieces().gave_nothing(running.number) {
+                // Each time fewer ask a server that answers, and gives nothing.
+                self.width.failed(running.epoch, self.running.len() - 1);
+            }
             tracing::debug!(piece = running.number, ?furthest, "a connection hinders the others, and is stopped");
             running.handle.abort();
         }

@@ -48,6 +48,7 @@ impl Bounds {
 /// A piece that is being fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Piece {
+    begin: u64,
     /// What of it has not been handed on.
     left: Range<u64>,
     /// How many bytes came, and how long they were waited for.
@@ -86,7 +87,8 @@ impl Pieces {
         self.missing.remove(&range);
         let number = self.next;
         self.next += 1;
-        self.fetched.insert(number, Piece { left: range.clone(), bytes: 0, waited: Duration::ZERO });
+        self.fetched
+            .insert(number, Piece { begin: range.start, left: range.clone(), bytes: 0, waited: Duration::ZERO });
         Some((number, range))
     }
 
@@ -112,7 +114,8 @@ impl Pieces {
     /// Notes that the next bytes of a piece were handed on.
     pub(super) fn advance(&mut self, number: Number, bytes: u64) {
         if let Some(piece) = self.fetched.get_mut(&number) {
-            piece.left.start = piece.left.start.saturating_add(bytes);
+            // A chunk that was on its way may exceed what was divided meanwhile.
+            piece.left.start = piece.left.start.saturating_add(bytes).min(piece.left.end);
         }
     }
 
@@ -171,9 +174,10 @@ impl Pieces {
             return false;
         };
         let Some(piece) = self.fetched.get_mut(&number) else { return false };
-        let middle = (piece.left.start + (piece.left.end - piece.left.start) / 2).next_multiple_of(GRANULE);
         // What is in the middle of being handed on stays with the piece.
-        if middle <= piece.left.start + GRANULE || middle >= piece.left.end {
+        let start = piece.left.start.max(piece.begin.saturating_add(piece.bytes)).min(piece.left.end);
+        let middle = (start + (piece.left.end - start) / 2).next_multiple_of(GRANULE);
+        if middle <= start + GRANULE || middle >= piece.left.end {
             return false;
         }
         self.missing.insert(middle..piece.left.end);
@@ -182,12 +186,20 @@ impl Pieces {
     }
 
     /// Returns a piece that comes much more slowly than the others, if there is one: another connection may do better.
-    pub(super) fn laggard(&self) -> Option<Number> {
+    /// Whoever makes failed requests again is one only if something came: what is asked in its place costs no budget.
+    pub(super) fn laggard(&self, stubborn: Option<Number>) -> Option<Number> {
         let usual = self.usual?;
         let is_slow = |piece: &Piece| {
             piece.waited >= TRIAL && piece.rate().unwrap_or(u64::MAX).saturating_mul(MUCH_SLOWER) < usual
         };
-        self.fetched.iter().find(|(_, piece)| is_slow(piece)).map(|(number, _)| *number)
+        let may_stop = |number: Number, piece: &Piece| piece.bytes > 0 || stubborn != Some(number);
+        let mut pieces = self.fetched.iter().filter(|(_, piece)| is_slow(piece));
+        pieces.find(|(number, piece)| may_stop(**number, piece)).map(|(number, _)| *number)
+    }
+
+    /// Says whether nothing of a piece has come.
+    pub(super) fn gave_nothing(&self, number: Number) -> bool {
+        self.fetched.get(&number).is_some_and(|piece| piece.bytes == 0)
     }
 }
 
@@ -257,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_in_hand_stays_with_its_piece() {
+        let mut pieces = pieces(16 * MIB, 2);
+        let (number, _) = pieces.take(0).unwrap();
+        pieces.measure(number, 12 * MIB, Duration::from_secs(60));
+        assert!(pieces.divide());
+        assert_eq!(pieces.end(number), 14 * MIB);
+        // One that was asked for before the piece was divided.
+        pieces.measure(number, 4 * MIB, Duration::from_secs(60));
+        pieces.advance(number, 16 * MIB);
+        assert!(!pieces.divide());
+        assert!(pieces.end_piece(number));
+        assert_eq!(pieces.first_left(), Some(14 * MIB));
+    }
+
+    #[test]
     fn the_laggard_is_told_after_a_trial() {
         let mut pieces = pieces(1 << 30, 8);
         for _ in 0..3 {
@@ -265,12 +292,16 @@ mod tests {
         pieces.measure(0, 8 * MIB, Duration::from_secs(1));
         pieces.measure(1, MIB, Duration::from_millis(1900));
         pieces.measure(2, 5 * MIB, Duration::from_secs(2));
-        assert_eq!(pieces.laggard(), None);
+        assert_eq!(pieces.laggard(None), None);
         pieces.advance(0, 8 * MIB);
         pieces.end_piece(0);
-        assert_eq!(pieces.laggard(), None);
+        assert_eq!(pieces.laggard(None), None);
         pieces.measure(1, 0, Duration::from_millis(100));
-        assert_eq!(pieces.laggard(), Some(1));
+        assert_eq!((pieces.laggard(None), pieces.laggard(Some(1))), (Some(1), Some(1)));
+        pieces.end_piece(1);
+        pieces.take(0);
+        pieces.measure(3, 0, Duration::from_secs(3));
+        assert_eq!((pieces.laggard(None), pieces.laggard(Some(3))), (Some(3), None));
     }
 
     proptest! {

@@ -138,7 +138,7 @@ impl Download {
         };
         Ok(Delivery {
             receipt,
-            endpoints: terms.origins.all(),
+            endpoints: terms.origins.all().into_iter().filter(|origin| !terms.avoid.contains(origin)).collect(),
             bytes_fetched: self.progress.fetched(),
             bytes_resumed: self.progress.resumed(),
             elapsed: started.elapsed(),
@@ -211,6 +211,9 @@ impl Download {
         match (moved, finished(disk.await)) {
             (Err(error), Ok(Ending::Wrong(target))) => {
                 let error = if error.kind() == ErrorKind::Mismatch { self.wrong_bytes(error, terms) } else { error };
+                // What an earlier run left is none of the bytes that are missing.
+                let is_short = self.content.size.is_some_and(|size| self.progress.verified() < size);
+                let recalled = if is_short { 0 } else { recalled };
                 Ok(Attempt::Wrong(Wrong { error, target, recalled }))
             }
             (Err(error), _) if error.kind() == ErrorKind::Mismatch => Err(self.wrong_bytes(error, terms)),

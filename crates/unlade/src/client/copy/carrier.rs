@@ -17,7 +17,7 @@ use crate::source::{Catalog, Document, EndpointId, Source, SourceExt as _};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::reference::Selector;
 use crate::target::{Receipt, Status, Target};
-use crate::transfer::{Buffers, Delivery};
+use crate::transfer::{Buffers, Delivery, Progress};
 
 /// So many blobs, or manifests, are fetched at a time.
 pub(super) const AT_ONCE: usize = 4;
@@ -140,22 +140,23 @@ impl Carrier {
         if self.options.intent == Intent::Look {
             return Ok(Outcome::Done(Box::new(self.looked_at(named(blob)).await?), Vec::new()));
         }
+        let progress = self.options.progress.child();
         for _ in 1..MAX_TURNS {
-            match self.deliver(wanted, cancel).await {
-                Err(error) if is_overtaken(&error) => {}
+            match self.deliver(wanted, cancel, &progress).await {
+                Err(error) if is_overtaken(&error) => progress.start_over(),
                 outcome => return outcome,
             }
         }
-        self.deliver(wanted, cancel).await
+        self.deliver(wanted, cancel, &progress).await
     }
 
     /// Brings a blob into the layout, unless it is there.
-    async fn deliver(&self, wanted: &Wanted, cancel: &Cancel) -> Result<Outcome> {
+    async fn deliver(&self, wanted: &Wanted, cancel: &Cancel, progress: &Arc<Progress>) -> Result<Outcome> {
         let blob = &wanted.blob;
         let (layout, digest) = (self.layout.clone(), blob.digest.clone());
         let target = Target::Positioned(Box::new(blocking(move || layout.blob(&digest)).await?));
         let source = Arc::clone(&self.catalog) as Arc<dyn Source>;
-        let mut download = self.client.download(source, Content::from(blob), self.options.progress.child());
+        let mut download = self.client.download(source, Content::from(blob), Arc::clone(progress));
         download.cancel = cancel.clone();
         download.buffers = self.buffers.clone();
         match download.into_target(target).await {

@@ -254,6 +254,10 @@ impl Walk {
         let outcomes = self.carrier.blobs(&wanted).await?;
         let mut questions = Vec::new();
         for (Wanted { blob, .. }, outcome) in wanted.into_iter().zip(outcomes) {
+            if !matches!(outcome, Outcome::Done(..)) {
+                // These bytes are not coming.
+                self.total = self.total.saturating_sub(blob.size);
+            }
             match outcome {
                 Outcome::Done(file, from) => {
                     self.report.add(*file, from);
@@ -263,6 +267,7 @@ impl Walk {
                 Outcome::Absent => questions.push(blob),
             }
         }
+        self.carrier.options.progress.set_total(self.total);
         Ok(questions)
     }
 

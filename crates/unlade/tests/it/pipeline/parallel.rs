@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use unlade::source::{Ask, Zeal};
+use unlade::source::{Ask, EndpointId, Zeal};
 
 use super::target::Records;
 use super::wide::{Reply, Wide, large};
@@ -133,6 +133,14 @@ async fn a_break_of_one_connection_costs_its_bytes_in_flight() {
 }
 
 #[tokio::test]
+async fn a_part_that_ends_early_without_a_word_is_completed() {
+    let source = Wide::new(4, |_, number| if number < 4 { Reply::Less(MIB + 5) } else { Reply::Right });
+    let (probe, witness) = Probe::new();
+    deliver_wide(&source, probe.positioned()).await.unwrap();
+    assert!(witness.bytes() == large().0);
+}
+
+#[tokio::test]
 async fn the_stubborn_ones_failure_is_that_of_the_download() {
     let source =
         Wide::new(8, |ask, _| if is_spare(ask) { Reply::AfterAsks(1000) } else { Reply::Refuse(ErrorKind::NotFound) });
@@ -228,8 +236,9 @@ async fn after_a_mismatch_another_endpoint_is_asked_alone() {
     let notes = Arc::new(Notes::default());
     let client = Client::builder().observer(Arc::clone(&notes) as _).build().unwrap();
     let (probe, witness) = Probe::new();
-    wide_download(&source, &client).into_target(probe.positioned()).await.unwrap();
+    let delivery = wide_download(&source, &client).into_target(probe.positioned()).await.unwrap();
     assert!(witness.bytes() == large().0);
+    assert_eq!(delivery.endpoints.iter().map(EndpointId::as_str).collect::<Vec<_>>(), ["b"]);
     let avoided: Vec<_> = source.asked().into_iter().flat_map(|asked| asked.avoid).collect();
     assert!(!avoided.is_empty() && avoided.iter().all(|endpoint| endpoint.as_str() == "a"));
     let warned =
@@ -250,7 +259,8 @@ fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         6 => Just(Reply::Right),
         4 => bytes.clone().prop_map(Reply::Break),
-        2 => bytes.prop_map(Reply::Part),
+        2 => bytes.clone().prop_map(Reply::Part),
+        2 => bytes.prop_map(Reply::Less),
         1 => Just(Reply::Whole),
         2 => (0_u64..4).prop_map(|millis| Reply::Slowly(Duration::from_millis(millis))),
         1 => Just(Reply::Flip),

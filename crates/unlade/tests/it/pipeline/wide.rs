@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     Break(u64),
     /// So many of its bytes, and it says so.
     Part(u64),
+    /// So many of its bytes, although it says that it is all of it.
+    Less(u64),
     /// The whole blob, whatever was asked for.
     Whole,
     /// Its bytes, after all those requests are there.
@@ -174,6 +176,7 @@ impl Source for Wide {
                 (window.clone(), stream::iter(chunks(&self.slice(after(count)))).chain(broken()).boxed())
             }
             Reply::Part(count) => (after(count), stream::iter(chunks(&self.slice(after(count)))).boxed()),
+            Reply::Less(count) => (window.clone(), stream::iter(chunks(&self.slice(after(count)))).boxed()),
             Reply::Whole => (0..size, stream::iter(chunks(&self.bytes)).boxed()),
             Reply::AfterAsks(asks) => (window, self.after_asks(asks, stream::iter(chunks(&bytes)))),
             Reply::BreakAfterAsks(asks) => (window, self.after_asks(asks, broken())),
