@@ -272,11 +272,11 @@ mod tests {
     fn a_chunk_in_hand_stays_with_its_piece() {
         let mut pieces = pieces(16 * MIB, 2);
         let (number, _) = pieces.take(0).unwrap();
-        pieces.measure(number, 12 * MIB, Duration::from_secs(60));
+        pieces.measure(number, 12 * MIB, Duration::from_mins(1));
         assert!(pieces.divide());
         assert_eq!(pieces.end(number), 14 * MIB);
         // One that was asked for before the piece was divided.
-        pieces.measure(number, 4 * MIB, Duration::from_secs(60));
+        pieces.measure(number, 4 * MIB, Duration::from_mins(1));
         pieces.advance(number, 16 * MIB);
         assert!(!pieces.divide());
         assert!(pieces.end_piece(number));
