@@ -73,6 +73,18 @@ fn what_could_not_be_synced_is_gone_on_with_by_nobody() {
 }
 
 #[test]
+fn what_could_not_be_synced_on_the_way_is_gone_on_with_by_nobody() {
+    let registry = registry_of(&Image::titled("disk.raw", bytes(1, 20_000_000)));
+    let folder = folder();
+    let (target, partial) = (folder.path().join("out.img"), folder.path().join(".out.img.unlade-partial"));
+    // The sync at the end goes well: the system has told it before.
+    let outcome = pull_with(&registry, &target, &partial, "fdatasync:error=EIO");
+    outcome.assert_code(7);
+    assert!(outcome.stderr.contains("cannot sync"), "{}", outcome.stderr);
+    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+}
+
+#[test]
 fn content_is_synced_before_its_name_and_its_name_before_the_end() {
     let folder = folder();
     let calls = calls(&folder.path().join("out.img"), &[]);

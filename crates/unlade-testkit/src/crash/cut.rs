@@ -1,11 +1,13 @@
 //! What a disk holds once the power has gone: decided by a seed, without looking at anything.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use fastrand::Rng;
 
 use super::action::Action;
-use super::disk::Disk;
+use super::disk::{Disk, ROOT};
 use super::{Op, Recording};
 
 /// What a disk tears writes into: at the borders of sectors, or of pages.
@@ -27,6 +29,14 @@ pub struct Cut {
     pub is_late: bool,
     /// What became of each change, for messages.
     pub story: String,
+    synced: BTreeMap<OsString, usize>,
+}
+
+impl Cut {
+    /// Counts the bytes that were written to a file of the folder itself, and synced before the cut.
+    pub fn synced(&self, name: &str) -> u64 {
+        self.synced.get(OsStr::new(name)).map_or(0, |bytes| *bytes as u64)
+    }
 }
 
 /// What becomes of a change.
@@ -56,13 +66,18 @@ impl Recording {
         let (data, names) = (luck(), luck());
         let weather = Weather { data, names, unit: UNITS[rng.usize(..UNITS.len())] };
         let mut story = format!("seed {seed}, cut at {at} of {}, {weather:?}\n", self.end);
-        let mut disk = self.blank();
+        let (mut disk, mut synced) = (self.blank(), BTreeMap::new());
         for op in self.ops.iter().filter(|op| op.begin < at && !matches!(op.action, Action::Sync { .. })) {
             let fate = if self.is_durable(op, at) { Fate::Durable } else { fate(&op.action, &weather, &mut rng) };
+            if let (Fate::Durable, Action::Write { node, bytes, .. }) = (fate, &op.action) {
+                *synced.entry(*node).or_default() += bytes.len();
+            }
             writeln!(story, "{:?} {:?}", fate, op.action).expect("writing to a String does not fail");
             suffer(&mut disk, &op.action, fate, weather.unit, &mut rng);
         }
-        Cut { disk: disk.reachable(), is_late, story }
+        let entries = disk.entries(ROOT).iter();
+        let synced = entries.filter_map(|(name, node)| Some((name.clone(), *synced.get(node)?))).collect();
+        Cut { disk: disk.reachable(), is_late, story, synced }
     }
 
     /// Chooses a moment: at the begin of any change, or at its end.

@@ -197,7 +197,7 @@ impl Disk {
         }
     }
 
-    fn entries(&self, folder: usize) -> &BTreeMap<OsString, usize> {
+    pub(super) fn entries(&self, folder: usize) -> &BTreeMap<OsString, usize> {
         match &self.nodes[folder].kind {
             Kind::Folder(entries) => entries,
             Kind::File(_) => panic!("a file has no entries"),

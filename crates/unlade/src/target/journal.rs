@@ -1,6 +1,6 @@
 //! The journal beside a partial: `.NAME.unlade-journal`, which says what the partial holds.
 //!
-//! It is a heading and records that are appended, one for each granule that was written. Nothing is synced for it, so
+//! It is a heading and records that are appended, one for each granule that was written. Nothing waits for a sync of it, so
 //! that it may say more than what a power cut has left: whoever goes on with the partial checks each granule. The lock
 //! of the partial covers it.
 
@@ -151,6 +151,14 @@ impl Journal {
             (Some(written), Some(named)) => same(&named, &written.found) && objection(&named, Origin::Found).is_none(),
             _ => false,
         }
+    }
+
+    /// Makes the records durable that were noted so far.
+    pub(super) fn sync(&self) {
+        // Not under the lock: whoever notes something does not wait for the disk.
+        let file = self.state().file.as_ref().and_then(|written| written.file.try_clone().ok());
+        // A record that is lost costs what it speaks of, and that alone.
+        drop(file.map(|file| file.sync_data()));
     }
 
     /// Takes no further notes: a thread that outlives its download could otherwise write into that of the next run.

@@ -26,6 +26,7 @@ pub mod spool;
 mod stage;
 mod title;
 pub mod tree;
+mod writeback;
 pub mod writer;
 
 pub(crate) use directory::sync;

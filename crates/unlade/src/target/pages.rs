@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::Pages;
 use super::file::{Allocation, Durability};
+use super::writeback::WriteBack;
 use crate::error::{Advice, Error, ErrorKind, Result};
 
 /// A file that is written at offsets until it is sealed.
@@ -20,6 +21,7 @@ pub(super) struct FilePages {
     path: PathBuf,
     durability: Durability,
     allocation: Allocation,
+    writeback: Option<Arc<WriteBack>>,
     state: RwLock<State>,
 }
 
@@ -38,12 +40,18 @@ impl FilePages {
     /// Opens the pages of a file that the user knows by the path.
     pub(super) fn new(file: Arc<File>, path: &Path, durability: Durability) -> Self {
         let (path, state) = (path.to_owned(), RwLock::new(State::Open));
-        Self { file, path, durability, allocation: Allocation::Whole, state }
+        Self { file, path, durability, allocation: Allocation::Whole, writeback: None, state }
     }
 
     /// Sets what becomes of zeros.
     pub(super) fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = allocation;
+        self
+    }
+
+    /// Has what is written synced while more comes.
+    pub(super) fn writeback(mut self, writeback: Option<Arc<WriteBack>>) -> Self {
+        self.writeback = writeback;
         self
     }
 
@@ -120,7 +128,11 @@ impl Pages for FilePages {
             Allocation::Sparse => self.write_around_zeros(bytes, offset),
             Allocation::Whole => self.file.write_all_at(bytes, offset),
         };
-        written.map_err(|error| unwritten(&self.path, offset + bytes.len() as u64, error))
+        written.map_err(|error| unwritten(&self.path, offset + bytes.len() as u64, error))?;
+        if let Some(writeback) = &self.writeback {
+            writeback.note(bytes.len() as u64);
+        }
+        Ok(())
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {

@@ -73,7 +73,7 @@ impl Publication<'_> {
         if let Err(error) = self.sync(partial) {
             // The system tells it once: the next run would read what was lost from memory, and hear no complaint.
             partial.distrust();
-            return Err(self.failed("sync", error));
+            return Err(self.unsynced(error.into()));
         }
         if partial.is_at(partial.name())? {
             return Ok(mode);
@@ -137,6 +137,11 @@ impl Publication<'_> {
             _ => 0o666 & !partial.directory().mask(),
         };
         Ok(Mode::from_raw_mode(bits & PERMISSIONS))
+    }
+
+    /// Makes the error for content that did not reach the disk.
+    pub(super) fn unsynced(&self, error: io::Error) -> Error {
+        Error::io(format!("cannot sync {}; what was there before is untouched", self.path.display()), error)
     }
 
     fn failed(&self, step: &str, error: Errno) -> Error {

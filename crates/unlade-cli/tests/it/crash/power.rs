@@ -99,6 +99,29 @@ fn a_large_file_is_whole_or_not_there() {
 }
 
 #[test]
+fn what_was_synced_on_the_way_is_not_fetched_again() {
+    // Of a granule that is not whole nothing is known: each connection has one.
+    const IN_FLIGHT: u64 = 8 << 20;
+    let scene = Scene::file(24_000_000);
+    let registry = registry_of(&scene.document);
+    let recording = recording(&scene, &registry);
+    let known = |cut: &Cut| {
+        // A record has 24 bytes, and speaks of a MiB.
+        let noted = cut.synced(".out.img.unlade-journal") / 24 * (1 << 20);
+        cut.synced(".out.img.unlade-partial").min(noted)
+    };
+    let is_telling = |cut: &Cut| !cut.is_late && cut.disk.file("out.img").is_none() && known(cut) > IN_FLIGHT;
+    let cut = (0..2000).map(|seed| recording.cut(seed)).find(is_telling).expect("much was synced before the end");
+    let known = known(&cut) - IN_FLIGHT;
+    let place = folder();
+    let (root, about) = restored(&cut, place.path());
+    let outcome = scene.command(unlade(), &registry.host(), &root).run();
+    scene.assert_done(&root, &outcome, &about);
+    let fetched = fetched(&outcome);
+    assert!(fetched <= scene.size + scene.size / 20 - known, "{fetched} bytes fetched, {known} known: {about}");
+}
+
+#[test]
 fn a_file_is_whole_or_not_there_however_often_the_power_goes() {
     let scene = Scene::file(3_500_000);
     let registry = registry_of(&scene.document);

@@ -10,8 +10,9 @@ use super::super::pages::FilePages;
 use super::super::partial::Partial;
 use super::super::publish::Publication;
 use super::super::room::Need;
+use super::super::writeback::WriteBack;
 use super::super::{Fate, GRANULE, Job, Kept, Ledger, Pages, Resume, Room};
-use super::{FileOptions, Place};
+use super::{Durability, FileOptions, Place};
 use crate::error::Result;
 use crate::observe::{Event, Observer};
 
@@ -21,6 +22,7 @@ pub(super) struct Filling {
     partial: Partial,
     pages: Arc<FilePages>,
     journal: Option<Arc<Journal>>,
+    writeback: Option<Arc<WriteBack>>,
     observer: Arc<dyn Observer>,
 }
 
@@ -42,8 +44,13 @@ impl Filling {
         partial.take_over();
         let known = journal.as_ref().map(|journal| journal.path().to_owned());
         observer.notice(&Event::PartialMade { path: partial.path().to_owned(), journal: known });
-        let pages = FilePages::new(Arc::clone(partial.file()), path, options.durability).allocation(options.allocation);
-        let filling = Self { partial, pages: Arc::new(pages), journal, observer };
+        let writeback = journal.as_ref().filter(|_| options.durability == Durability::Sync).map(|journal| {
+            WriteBack::new(Arc::clone(partial.file()), Arc::clone(partial.directory()), Arc::clone(journal))
+        });
+        let pages = FilePages::new(Arc::clone(partial.file()), path, options.durability)
+            .allocation(options.allocation)
+            .writeback(writeback.clone());
+        let filling = Self { partial, pages: Arc::new(pages), journal, writeback, observer };
         let need = Need { size, allocation: options.allocation, path, cancel: &job.cancel };
         let (file, directory) = (filling.partial.file(), filling.partial.directory());
         if job.resume == Resume::GoOn && filling.holds_something(size)? {
@@ -70,6 +77,10 @@ impl Filling {
     /// Gives the partial its final name. If that fails, it stays for a later run, if there is a journal for that.
     pub(super) fn publish(mut self, publication: &Publication, size: Option<u64>) -> Result<()> {
         self.pages.seal();
+        if let Some(Err(error)) = self.writeback.as_ref().map(|writeback| writeback.settle()) {
+            self.partial.distrust();
+            return Err(publication.unsynced(error));
+        }
         // Whatever is written of it now, its name is the file's: that goes first, and what a crash in between leaves is
         // an orphan.
         publication.publish(&mut self.partial, size)
@@ -111,7 +122,8 @@ impl Filling {
     /// Says whether a later run would go on with it.
     fn is_of_use(&self) -> bool {
         let journal = self.journal.as_ref().is_some_and(|journal| journal.held() > 0 && journal.is_usable());
-        journal && self.partial.is_usable()
+        let is_sound = self.writeback.as_ref().is_none_or(|writeback| !writeback.has_failed());
+        journal && is_sound && self.partial.is_usable()
     }
 
     fn keep(&mut self) -> Kept {
