@@ -1,14 +1,16 @@
 //! A long way between a client and a server: a rate, a delay, and a bound on the bytes under way.
 
-use std::collections::VecDeque;
+mod flight;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::{Binding, Server, lock};
+use self::flight::Flight;
+use crate::server::{Binding, Server};
 use crate::wire::Wire;
 
 /// Bytes under way on one connection where nothing else is asked for: what a gigabyte a second and 60 ms need.
@@ -145,109 +147,6 @@ fn carry(from: &TcpStream, to: &TcpStream, terms: LinkBuilder, carried: &AtomicU
     })
 }
 
-/// What is under way in one direction.
-#[derive(Default)]
-struct Flight {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Bytes with the moments at which they arrive.
-    parcels: VecDeque<(Instant, Vec<u8>)>,
-    /// Numbers of bytes with the moments at which the sender learns of their arrival.
-    receipts: VecDeque<(Instant, u64)>,
-    unconfirmed: u64,
-    spare: Vec<Vec<u8>>,
-    ended: bool,
-}
-
-impl Flight {
-    /// Waits until the window is open; says how far, or `None` when nobody is there any more.
-    fn room(&self, window: u64) -> Option<u64> {
-        let mut state = lock(&self.state);
-        loop {
-            if state.ended {
-                return None;
-            }
-            let now = Instant::now();
-            while let Some((_, bytes)) = state.receipts.pop_front_if(|(moment, _)| *moment <= now) {
-                state.unconfirmed -= bytes;
-            }
-            let room = window - state.unconfirmed;
-            if room > 0 {
-                return Some(room);
-            }
-            let next = state.receipts.front().map(|(moment, _)| *moment - now);
-            state = match next {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(wait) => self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
-            };
-        }
-    }
-
-    /// Takes a buffer that is free again.
-    fn buffer(&self) -> Vec<u8> {
-        lock(&self.state).spare.pop().unwrap_or_else(|| vec![0; CHUNK])
-    }
-
-    /// Sends bytes on their way.
-    fn send(&self, arrival: Instant, mut buffer: Vec<u8>, count: usize) {
-        // A few bytes do not keep a whole buffer for themselves: the window bounds memory too.
-        let parcel = if count < CHUNK / 2 {
-            let exact = buffer[..count].to_vec();
-            self.free(buffer);
-            exact
-        } else {
-            buffer.truncate(count);
-            buffer
-        };
-        let mut state = lock(&self.state);
-        state.unconfirmed += count as u64;
-        state.parcels.push_back((arrival, parcel));
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next bytes to arrive; `None` at the end.
-    fn receive(&self) -> Option<Vec<u8>> {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some((arrival, parcel)) = state.parcels.pop_front() {
-                drop(state);
-                sleep_until(arrival);
-                return Some(parcel);
-            }
-            if state.ended {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Lets the sender know, at some moment, that bytes have arrived.
-    fn confirm(&self, moment: Instant, parcel: Vec<u8>) {
-        let mut state = lock(&self.state);
-        state.receipts.push_back((moment, parcel.len() as u64));
-        drop(state);
-        self.free(parcel);
-        self.changed.notify_all();
-    }
-
-    fn free(&self, mut buffer: Vec<u8>) {
-        // What was cut to size is given back to the allocator.
-        if buffer.capacity() >= CHUNK {
-            buffer.resize(CHUNK, 0);
-            lock(&self.state).spare.push(buffer);
-        }
-    }
-
-    fn end(&self) {
-        lock(&self.state).ended = true;
-        self.changed.notify_all();
-    }
-}
-
 /// Takes from the sender what the window and the rate let through.
 fn depart(mut from: &TcpStream, flight: &Flight, terms: LinkBuilder) -> io::Result<()> {
     // A rate lets no more through at once than in five milliseconds: it must not come in lumps.
@@ -293,7 +192,10 @@ fn sleep_until(moment: Instant) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::server::lock;
 
     const DELAY: Duration = Duration::from_millis(20);
 

@@ -10,8 +10,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// How long a run may take to end once it was asked to twice; a third request ends it at once.
-const LAST_CHANCE: Duration = Duration::from_secs(2);
+/// How long a run may take to end once it was asked to twice; a third request ends it at once. Tests share a process
+/// that must not be ended, however busy the machine is.
+const LAST_CHANCE: Duration = Duration::from_secs(if cfg!(test) { 600 } else { 2 });
 
 /// The signals that were taken over from the system, which would end the process at once.
 ///

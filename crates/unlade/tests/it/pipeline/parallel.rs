@@ -151,7 +151,6 @@ async fn the_stubborn_ones_failure_is_that_of_the_download() {
 
 #[tokio::test]
 async fn a_connection_that_lags_behind_is_replaced() {
-    let started = std::time::Instant::now();
     let slow = AtomicUsize::new(0);
     let source = Wide::new(4, move |ask, number| {
         let lags = number == 1 && slow.fetch_add(1, Ordering::Relaxed) == 0;
@@ -161,9 +160,10 @@ async fn a_connection_that_lags_behind_is_replaced() {
         }
     });
     let (probe, witness) = Probe::new();
-    deliver_wide(&source, probe.positioned()).await.unwrap();
+    let delivery = deliver_wide(&source, probe.positioned());
+    // Waited for to its end, it would take an hour.
+    tokio::time::timeout(Duration::from_secs(10), delivery).await.expect("it is replaced").unwrap();
     assert!(witness.bytes() == large().0);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -175,8 +175,10 @@ async fn what_is_slow_at_the_end_is_divided() {
     let (probe, witness) = Probe::new();
     deliver_wide(&source, probe.positioned()).await.unwrap();
     assert!(witness.bytes() == large().0);
-    let windows: Vec<_> = source.asked().into_iter().map(|asked| asked.window).collect();
-    assert!(windows.iter().filter(|window| window.start >= 32 * MIB).count() > 1, "{windows:?}");
+    let slow = source.asked().into_iter().map(|asked| asked.window).filter(|window| window.start >= 32 * MIB);
+    let slow: Vec<_> = slow.collect();
+    // In the middle, and not where one that lags behind is gone on with.
+    assert!(slow.len() > 1 && slow[1].start >= 35 * MIB, "{slow:?}");
 }
 
 #[tokio::test]
