@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_unlade_global_optspecs
-    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= allow-net= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
+    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= allow-net= mirror= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
 end
 
 function __fish_unlade_needs_command
@@ -43,6 +43,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -l tls-min -d 'The lowest ve
 complete -c unlade -n "__fish_unlade_needs_command" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_needs_command" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_needs_command" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -96,6 +97,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -143,6 +145,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pick" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand pick" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -183,6 +186,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l tls-min -d 'Th
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -222,6 +226,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l tls-min -d 'T
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -257,6 +262,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand blob" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand blob" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -297,6 +303,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand digest" -l tls-min -d 'The
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand digest" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -334,6 +341,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand tags" -l tls-min -d 'The l
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -374,6 +382,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l tls-min -d '
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -415,6 +424,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-min -d 'The 
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -450,6 +460,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand completions" -l tls-min -d
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand completions" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
@@ -486,6 +497,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l tls-min -d 'The lo
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
+complete -c unlade -n "__fish_unlade_using_subcommand man" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use unlade::config::{Mirror, PlainHttp};
+use unlade::spec::reference::Repository;
 
 /// Reads `500ms`, `2s`, `1m`, `1h`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -46,6 +48,28 @@ pub(crate) fn network(text: &str) -> Result<IpNet, String> {
         .map(IpNet::from)
         .or_else(|_| text.parse())
         .map_err(|_| "expected a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
+}
+
+/// Reads `mirror.example:5000`, or a URL such as `https://mirror.example/hub`: a path stands before repositories' names.
+pub(crate) fn mirror(text: &str) -> Result<Mirror, String> {
+    let text = text.trim();
+    let (plain_http, rest) = match text.split_once("://") {
+        None => (None, text),
+        Some(("https", rest)) => (Some(PlainHttp::Never), rest),
+        Some(("http", rest)) => (Some(PlainHttp::Always), rest),
+        Some((scheme, _)) => return Err(format!("a mirror is spoken to by http or https, not by {scheme}")),
+    };
+    let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_matches('/');
+    // What names a repository below it names the mirror too; a name without dot or port is a host here all the same.
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    format!("oci://{authority}/{prefix}{slash}x")
+        .parse::<Repository>()
+        .map_err(|_| "expected a host such as mirror.example:5000, or a URL without a login".to_owned())?;
+    let mut mirror = Mirror::new(authority);
+    prefix.clone_into(&mut mirror.prefix);
+    mirror.plain_http = plain_http;
+    Ok(mirror)
 }
 
 /// More connections than this are a burden to the server and no gain to anybody.
@@ -179,5 +203,28 @@ mod tests {
             assert_eq!(bytes(count), expected);
         }
         assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
+    }
+
+    #[test]
+    fn the_table_of_mirrors() {
+        use PlainHttp::{Always, Never};
+        for (text, authority, prefix, plain_http) in [
+            ("m.example", "m.example", "", None),
+            ("m:5000", "m:5000", "", None),
+            ("[::1]:5000/hub/", "[::1]:5000", "hub", None),
+            ("https://m.example", "m.example", "", Some(Never)),
+            ("http://m.example/a/b", "m.example", "a/b", Some(Always)),
+        ] {
+            let read = mirror(text).unwrap();
+            assert_eq!(
+                (read.authority.as_str(), read.prefix.as_str(), read.plain_http),
+                (authority, prefix, plain_http)
+            );
+        }
+        for text in
+            ["", "https://", "ftp://m.example", "https://me:pw@m.example", "m.example/A", "m.example?x", "m example"]
+        {
+            assert!(mirror(text).is_err(), "{text}");
+        }
     }
 }

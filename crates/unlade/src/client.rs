@@ -90,7 +90,7 @@ impl Client {
             Place::Archive(path) => Arc::new(Layout::open_archive(path)?),
             Place::Layout(path) => Arc::new(Layout::open(path)?),
             Place::Registry(repository) => {
-                Arc::new(Remote::open(Arc::clone(&self.registries), repository.clone(), Arc::clone(&self.observer))?)
+                Arc::new(Remote::open(&self.registries, repository, Arc::clone(&self.observer))?)
             }
         })
     }

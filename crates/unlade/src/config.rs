@@ -27,6 +27,8 @@ pub struct Config {
     pub lock_timeout: Duration,
     /// The largest manifest, in bytes; 4 MiB, which registries allow as well.
     pub manifest_limit: u64,
+    /// Where blobs and manifests of any registry are asked for first, in this order.
+    pub mirrors: Vec<Mirror>,
     /// The lowest rate of a body in bytes a second, measured over the stall timeout; 1 KiB. 0 allows any.
     pub min_rate: u64,
     /// Which hosts are spoken to in plain http.
@@ -57,6 +59,7 @@ impl Default for Config {
             identity: None,
             lock_timeout: Duration::from_mins(10),
             manifest_limit: 4 << 20,
+            mirrors: Vec::new(),
             min_rate: 1 << 10,
             plain_http: PlainHttp::Loopback,
             realms: Realms::default(),
@@ -108,6 +111,28 @@ impl Identity {
     /// Puts a certificate and its key together; whether they fit is found out by the client's builder.
     pub fn new(certificate: Pem, key: Pem) -> Self {
         Self { certificate, key }
+    }
+}
+
+/// A place that has what registries have.
+///
+/// It is asked as containerd asks its mirrors: with `ns=HOST`, which tells it whose repository is meant, and without the
+/// registry's login. It may have a login of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mirror {
+    /// The host, and the port if it is not the usual one.
+    pub authority: String,
+    /// What stands before the names of repositories, without a slash at either end; often nothing.
+    pub prefix: String,
+    /// Whether it is spoken to in plain http, where that is not left to [`Config::plain_http`].
+    pub plain_http: Option<PlainHttp>,
+}
+
+impl Mirror {
+    /// Describes a mirror whose repositories have the names that they have in their registries.
+    pub fn new(authority: impl Into<String>) -> Self {
+        Self { authority: authority.into(), prefix: String::new(), plain_http: None }
     }
 }
 

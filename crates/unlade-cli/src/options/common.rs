@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use unlade::config::Mirror;
 
 use crate::units;
 
@@ -143,6 +144,17 @@ pub(crate) struct Common {
         value_parser = units::network
     )]
     pub(crate) allow_net: Vec<IpNet>,
+    /// A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_MIRROR",
+        value_name = "HOST",
+        help_heading = "Connection",
+        value_delimiter = ',',
+        value_parser = units::mirror
+    )]
+    pub(crate) mirror: Vec<Mirror>,
     /// How many connections to one host may bring blobs at the same time, at most 64
     #[arg(
         long,

@@ -35,6 +35,7 @@ pub(super) fn config(options: &Common) -> Result<Config> {
     config.connections = options.connections;
     config.connect_timeout = limit(options.connect_timeout);
     config.lock_timeout = options.lock_timeout;
+    config.mirrors.clone_from(&options.mirror);
     config.min_rate = options.min_rate;
     config.plain_http = match options.plain_http {
         Some(true) => PlainHttp::Always,

@@ -11,6 +11,7 @@ mod journal;
 mod layouts;
 mod look;
 mod main_job;
+mod mirrors;
 mod real;
 mod secrets;
 mod serving;

@@ -7,6 +7,7 @@ mod docker;
 mod file_systems;
 mod limits;
 mod logins;
+mod mirrors;
 mod peers;
 mod proxies;
 mod pulls;

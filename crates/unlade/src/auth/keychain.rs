@@ -112,9 +112,23 @@ impl Keychain {
         Ok(found)
     }
 
+    /// Finds the credential of a repository at a mirror: what was given for the registry is not the mirror's, and does
+    /// not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub fn find_at_mirror(&self, repository: &Repository) -> Result<Found> {
+        Ok(self.first_of(None, repository)?.0)
+    }
+
     /// Finds the first credential, and says how many files were asked for it.
     fn first(&self, repository: &Repository) -> Result<(Found, usize)> {
-        match &self.explicit {
+        self.first_of(self.explicit.as_ref(), repository)
+    }
+
+    fn first_of(&self, explicit: Option<&(String, PullSecret)>, repository: &Repository) -> Result<(Found, usize)> {
+        match explicit {
             Some((name, PullSecret::Login(login))) => {
                 return Ok((Found::new(login.clone(), format!("the pull secret {name}")), 0));
             }
@@ -182,6 +196,17 @@ mod tests {
             .unwrap();
         assert_eq!(origin(&keychain, "a.example/x"), "auths[a.example] of the pull secret ps");
         assert_eq!(origin(&keychain, "b.example/x"), "auths[b.example] of f");
+    }
+
+    #[test]
+    fn a_mirror_gets_the_login_that_is_its_own_and_no_other() {
+        let keychain = Keychain::new([file("f", r#"{"auths":{"mirror.example":{"auth":"dTpw"}}}"#, NamedBy::User)])
+            .unwrap()
+            .with_pull_secret(b"me:pw", PullSecretFormat::Auto, "ps")
+            .unwrap();
+        let at = |repository: &str| keychain.find_at_mirror(&repository.parse().unwrap()).unwrap().origin;
+        assert_eq!(at("mirror.example/x"), "auths[mirror.example] of f");
+        assert_eq!(at("other.example/x"), "nowhere: no login is known");
     }
 
     #[test]

@@ -136,4 +136,4 @@
 //!
 //! # What is not there yet
 //!
-//! Proxies, credential helpers, mirrors, signatures and the configuration files of sites.
+//! Proxies, credential helpers, signatures and the configuration files of sites.

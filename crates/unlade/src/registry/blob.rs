@@ -16,24 +16,24 @@ use super::refusal;
 use super::request::{Reply, Request, Terms};
 use super::rest::permit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Ask, Body, Chunks, EndpointId, Zeal};
+use crate::source::{Ask, Body, Chunks, Zeal};
 use crate::spec::content_range::ContentRange;
 use crate::spec::descriptor::Content;
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::redirect::same_origin;
 use crate::transport::watch::watch;
 
-/// Opens a window of a blob.
-pub(super) async fn open(api: &Api, blob: &Content, ask: &Ask) -> Result<Body> {
-    let origin = EndpointId::new(&api.repository.registry().authority());
-    ask.allow(&origin, &blob.digest)?;
+/// Opens a window of a blob; what is done about failures is said apart from the ask, which says what is done about the
+/// right to a body.
+pub(super) async fn open(api: &Arc<Api>, blob: &Content, ask: &Ask, zeal: Zeal) -> Result<Body> {
+    let origin = api.id();
     if let Some(at) = nowhere(&ask.window, blob.size) {
         return Ok(Body::new(at..at, blob.size, origin, stream::empty().boxed()));
     }
     let what = format!("fetch the blob {} of {}", blob.digest, api.repository);
     // The registry's own, wherever it leads: who redirects and who is redirected to bear the same load.
     let permit = permit(&api.host, &origin, &what, ask).await?;
-    let terms = Terms::of(ask, &permit);
+    let terms = Terms { zeal, ..Terms::of(ask, &permit) };
     let path = format!("blobs/{}", blob.digest);
     let request = Request::new(path, what.clone()).starting_at(api.targets.of(&blob.digest));
     let found = find(api, blob, &ask.window, request, terms).await.inspect_err(|error| {
@@ -182,15 +182,17 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>> {
     parsed.map(Some).ok_or_else(|| Error::new(ErrorKind::PeerMisbehaved, "the answer's length is no number"))
 }
 
-fn chunks(api: &Api, what: &str, reply: Reply) -> Chunks {
+fn chunks(api: &Arc<Api>, what: &str, reply: Reply) -> Chunks {
     let url = reply.url().clone();
     let host = SafeUrl::from(url.clone()).authority();
     let place = if same_origin(&url, api.home()) { String::new() } else { format!(" at {host}") };
     let asked = api.blot(&format!("cannot {what}{place}"));
     let shown = SafeUrl::parse(&api.blot(url.as_str())).ok();
     let effort = reply.effort;
+    let api = Arc::clone(api);
     watch(reply.answer.chunks, api.registries.pace())
         .map_err(move |failure| {
+            api.note_illness();
             refusal::failed(failure, &asked, &url).with(|context| {
                 context.url.clone_from(&shown);
                 context.attempts = effort.tries();

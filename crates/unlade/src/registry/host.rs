@@ -15,9 +15,14 @@ use crate::transport::address::{AddressClass, classify};
 #[derive(Debug)]
 pub(super) struct Host {
     quiet_until: Mutex<Option<Instant>>,
+    ill_until: Mutex<Option<Instant>>,
     class: OnceLock<AddressClass>,
     permits: Arc<Permits>,
 }
+
+/// So long a mirror is passed over that failed: long enough that a pull does not meet it at each layer, and short enough
+/// that one which is started anew is soon of use.
+const ILLNESS: Duration = Duration::from_mins(1);
 
 /// How long a host wants to be left alone.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +34,12 @@ pub(super) struct Quiet {
 impl Host {
     /// Knows nothing yet but how many bodies it may be asked for at once.
     pub(super) fn new(most: NonZeroUsize) -> Self {
-        Self { quiet_until: Mutex::default(), class: OnceLock::new(), permits: Arc::new(Permits::new(most)) }
+        Self {
+            quiet_until: Mutex::default(),
+            ill_until: Mutex::default(),
+            class: OnceLock::new(),
+            permits: Arc::new(Permits::new(most)),
+        }
     }
 
     /// Takes the right to one body; a spare one only if it is free now.
@@ -49,6 +59,17 @@ impl Host {
         let until = (*self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner))?;
         let left = until.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(Quiet { until, left })
+    }
+
+    /// Notes that it gave nothing of use: where there are others, they are asked first for a while.
+    pub(super) fn fell_ill(&self) {
+        *self.ill_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + ILLNESS);
+    }
+
+    /// Says whether it gave what it was asked for, as far as is known, and wants to be asked.
+    pub(super) fn is_well(&self) -> bool {
+        let until = *self.ill_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_none_or(|until| until <= Instant::now()) && self.quiet().is_none()
     }
 
     /// Notes the address at which the host was reached; the first one counts.

@@ -26,6 +26,16 @@ pub(super) async fn read(api: &Api, selector: &Selector, terms: Terms<'_>) -> Re
     }
 }
 
+/// Reads a manifest from one of several places: if it is not the one that is wanted, another is asked.
+pub(super) async fn proven(api: &Api, selector: &Selector, terms: Terms<'_>) -> Result<RawManifest> {
+    let raw = fetch(api, selector, terms).await?;
+    if let Selector::Digest(digest) = selector {
+        verify::expect(digest, &raw.bytes)
+            .map_err(|error| error.making(format!("{} gave another manifest than {digest}", api.id())))?;
+    }
+    Ok(raw)
+}
+
 /// Reads a manifest that may be missing without anybody's having misspelt it.
 pub(super) async fn fetch(api: &Api, selector: &Selector, terms: Terms<'_>) -> Result<RawManifest> {
     let what = format!("read the manifest {selector} of {}", api.repository);

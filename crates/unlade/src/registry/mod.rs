@@ -7,6 +7,7 @@
 mod api;
 mod blob;
 mod bounds;
+mod endpoints;
 mod held;
 mod host;
 mod journey;

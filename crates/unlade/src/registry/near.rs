@@ -95,7 +95,7 @@ mod tests {
         let registries = Registries::new(config, policy, Keychain::default(), transport, roots).unwrap();
         let reference: Reference = "r.example/a/b:1.4".parse().unwrap();
         let Place::Registry(repository) = reference.place() else { panic!("{reference} is in a registry") };
-        let remote = Remote::open(Arc::new(registries), repository.clone(), Arc::new(Blind)).unwrap();
+        let remote = Remote::open(&Arc::new(registries), repository, Arc::new(Blind)).unwrap();
         let started = tokio::time::Instant::now();
         let error = remote.manifest_unverified(&reference.selector()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);

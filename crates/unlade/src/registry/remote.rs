@@ -9,13 +9,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, TryStreamExt as _};
 
 use super::api::Api;
+use super::endpoints::Endpoints;
 use super::request::Terms;
 use super::shared::Registries;
 use super::{blob, manifest, referrers, tags};
 use crate::error::Result;
 use crate::observe::Observer;
 use crate::retry::Budget;
-use crate::source::{Ask, Body, Catalog, Referrers, Source, SourceExt as _};
+use crate::source::{Ask, Body, Catalog, EndpointId, Referrers, Source, SourceExt as _, Zeal};
 use crate::spec::descriptor::{Content, Descriptor};
 use crate::spec::digest::Digest;
 use crate::spec::manifest::RawManifest;
@@ -24,7 +25,7 @@ use crate::spec::reference::{Repository, Selector};
 /// A repository of a registry.
 #[derive(Debug)]
 pub struct Remote {
-    api: Arc<Api>,
+    endpoints: Endpoints,
     observer: Arc<dyn Observer>,
 }
 
@@ -34,29 +35,64 @@ impl Remote {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed auth file would have decided.
-    pub fn open(registries: Arc<Registries>, repository: Repository, observer: Arc<dyn Observer>) -> Result<Self> {
-        Ok(Self { api: Arc::new(Api::new(registries, repository, observer.as_ref())?), observer })
+    pub fn open(registries: &Arc<Registries>, repository: &Repository, observer: Arc<dyn Observer>) -> Result<Self> {
+        Ok(Self { endpoints: Endpoints::open(registries, repository, observer.as_ref())?, observer })
+    }
+
+    /// Returns the way to the registry itself: lists are read nowhere else.
+    fn home(&self) -> &Arc<Api> {
+        self.endpoints.home()
     }
 }
 
 #[async_trait]
 impl Source for Remote {
     async fn manifest_unverified(&self, selector: &Selector) -> Result<RawManifest> {
-        let budget = Budget::new(self.api.registries.policy.clone(), None);
+        let budget = Budget::new(self.home().registries.policy.clone(), None);
         let terms = Terms::new(&budget, self.observer.as_ref());
-        manifest::read(&self.api, selector, terms).await.map_err(|error| self.api.cleaned(error))
+        let digest = match selector {
+            Selector::Digest(digest) => Some(digest),
+            _ => None,
+        };
+        let mut round = self.endpoints.round(digest, &[], Zeal::Stubborn);
+        while let Some((api, zeal)) = round.next() {
+            let terms = Terms { zeal, ..terms };
+            let read = match zeal {
+                Zeal::Spare => manifest::proven(&api, selector, terms).await,
+                Zeal::Stubborn => manifest::read(&api, selector, terms).await,
+            };
+            match read {
+                Ok(raw) => return Ok(raw),
+                Err(error) => round.failed(error, self.observer.as_ref())?,
+            }
+        }
+        Err(round.end())
     }
 
     async fn open_unverified(&self, blob: &Content, ask: Ask) -> Result<Body> {
-        blob::open(&self.api, blob, &ask).await.map_err(|error| self.api.cleaned(error))
+        for endpoint in &ask.avoid {
+            self.endpoints.note_wrong(endpoint);
+        }
+        let mut round = self.endpoints.round(Some(&blob.digest), &ask.avoid, ask.zeal);
+        while let Some((api, zeal)) = round.next() {
+            match blob::open(&api, blob, &ask, zeal).await {
+                Ok(body) => return Ok(body),
+                Err(error) => round.failed(error, ask.observer.as_ref())?,
+            }
+        }
+        Err(round.end())
+    }
+
+    fn has_others(&self, than: &[EndpointId]) -> bool {
+        self.endpoints.has_others(than)
     }
 
     fn lanes(&self) -> usize {
-        self.api.registries.config.connections.get()
+        self.home().registries.config.connections.get()
     }
 
     fn blot<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.api.blot(text).into()
+        self.endpoints.blot(text).into()
     }
 }
 
@@ -68,13 +104,13 @@ impl Catalog for Remote {
     }
 
     fn tags(&self, after: Option<&str>) -> BoxStream<'static, Result<String>> {
-        cleaned(&self.api, tags::list(&self.api, &self.observer, after))
+        cleaned(self.home(), tags::list(self.home(), &self.observer, after))
     }
 
     async fn referrers(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Referrers> {
-        let found = referrers::list(&self.api, &self.observer, subject, artifact_type).await;
-        let found = found.map_err(|error| self.api.cleaned(error))?;
-        Ok(Referrers::new(found.origin, cleaned(&self.api, found.entries)))
+        let found = referrers::list(self.home(), &self.observer, subject, artifact_type).await;
+        let found = found.map_err(|error| self.home().cleaned(error))?;
+        Ok(Referrers::new(found.origin, cleaned(self.home(), found.entries)))
     }
 }
 
@@ -91,6 +127,6 @@ fn cleaned<T: Send + 'static>(api: &Arc<Api>, list: BoxStream<'static, Result<T>
 
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.api.repository)
+        write!(f, "{}", self.home().repository)
     }
 }

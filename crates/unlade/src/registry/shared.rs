@@ -126,9 +126,14 @@ impl Registries {
     }
 
     /// Returns the URL that a repository's requests begin with.
-    pub(super) fn base(&self, repository: &Repository) -> Result<Url> {
+    pub(super) fn base(&self, repository: &Repository, plain_http: Option<PlainHttp>) -> Result<Url> {
         let registry = repository.registry();
-        let scheme = if self.speaks_plainly(registry) { "http" } else { "https" };
+        let plainly = match plain_http {
+            Some(PlainHttp::Always) => true,
+            Some(PlainHttp::Never) => false,
+            Some(PlainHttp::Loopback) | None => self.speaks_plainly(registry),
+        };
+        let scheme = if plainly { "http" } else { "https" };
         let text = format!("{scheme}://{}/v2/{}/", registry.api_authority(), repository.name());
         Url::parse(&text).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, format!("{registry} is no name of a host")).caused_by(error)

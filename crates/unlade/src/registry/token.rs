@@ -126,7 +126,7 @@ fn write(call: &TokenCall, url: Url, key: &TokenKey, api: &Api) -> Result<Exchan
     }
     exchange.headers = headers;
     exchange.profile = if same_origin(&exchange.url, api.home()) {
-        api.registries.home_profile().guarded(api.home_guard())
+        api.home_profile().guarded(api.home_guard())
     } else {
         let anonymous = *key.credential == Credential::Anonymous;
         let exemption = if anonymous { Exemption::ProvenName } else { Exemption::None };
