@@ -20,21 +20,19 @@ use super::rest::rest;
 use super::shared::Registries;
 use super::targets::Targets;
 use super::travel::{Pass, Travel};
+use crate::auth::Secret;
 use crate::auth::challenge::{self, Challenge};
 use crate::auth::secret::blot_beside;
-use crate::auth::{Found, Secret};
-use crate::config::PlainHttp;
 use crate::error::{Advice, Error, ErrorKind, Result};
 use crate::observe::Observer;
 use crate::retry::Effort;
-use crate::source::EndpointId;
 use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
 use crate::spec::text::sanitise;
 use crate::transport::guard::{AddressGuard, Exemption, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
-use crate::transport::{Answer, Chunks, Exchange, Failure, Profile};
+use crate::transport::{Answer, Chunks, Exchange, Failure};
 
 /// So much of a refusal's body is read: error documents are small, and web pages say nothing.
 const MAX_REFUSAL: u64 = 64 << 10;
@@ -48,9 +46,9 @@ pub(super) struct Api {
     pub(super) registries: Arc<Registries>,
     pub(super) repository: Repository,
     pub(super) host: Arc<Host>,
-    base: Url,
+    pub(super) base: Url,
     /// Whose repository a mirror is asked for, as `ns=` says it; of the registry itself nothing.
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
     pub(super) login: Login,
     /// The registry has given a manifest of this repository.
     pub(super) gives_manifests: AtomicBool,
@@ -59,50 +57,6 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Goes to the registry itself.
-    pub(super) fn new(registries: Arc<Registries>, repository: Repository, observer: &dyn Observer) -> Result<Self> {
-        let base = registries.base(&repository, None)?;
-        let found = registries.credential(&repository, observer)?;
-        Ok(Self::to(registries, repository, base, found))
-    }
-
-    /// Goes to a mirror of a registry, where the repository may have another name.
-    pub(super) fn mirrored(
-        registries: Arc<Registries>,
-        repository: Repository,
-        plain_http: Option<PlainHttp>,
-        namespace: String,
-    ) -> Result<Self> {
-        let base = registries.base(&repository, plain_http)?;
-        let found = registries.keychain.find_at_mirror(&repository)?;
-        Ok(Self { namespace: Some(namespace), ..Self::to(registries, repository, base, found) })
-    }
-
-    fn to(registries: Arc<Registries>, repository: Repository, base: Url, found: Found) -> Self {
-        let host = registries.host(&base);
-        let login = Login::new(found, repository.name());
-        let gives_manifests = AtomicBool::new(false);
-        let targets = Arc::default();
-        Self { registries, repository, host, base, namespace: None, login, gives_manifests, targets }
-    }
-
-    /// Returns the name of the place.
-    pub(super) fn id(&self) -> EndpointId {
-        EndpointId::new(&self.repository.registry().authority())
-    }
-
-    /// Returns the profile for the place's own host. A client certificate is the registry's alone.
-    pub(super) fn home_profile(&self) -> Profile {
-        if self.namespace.is_some() { self.registries.profile() } else { self.registries.home_profile() }
-    }
-
-    /// Notes that a mirror gave nothing of use. The registry itself is asked all the same.
-    pub(super) fn note_illness(&self) {
-        if self.namespace.is_some() {
-            self.host.fell_ill();
-        }
-    }
-
     /// Returns the registry's own URL.
     pub(super) fn home(&self) -> &Url {
         &self.base

@@ -16,6 +16,7 @@ mod listing;
 mod login;
 mod manifest;
 mod near;
+mod opening;
 mod page;
 mod pause;
 mod permits;

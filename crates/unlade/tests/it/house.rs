@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::sources::{Name, Sources, path};
 
 /// The modules that read the clock, with the reason. All others are told what time it is, or do not need to know.
-const CLOCKS: [(&str, &str); 9] = [
+const CLOCKS: [(&str, &str); 10] = [
     ("auth::token", "tokens expire"),
     ("layout::patience", "what is broken is judged at once, unless it is so new that somebody may still be writing it"),
     ("registry::host", "a host says until when it wants to be left alone"),
     ("retry", "servers say when to come back, and errors how long was tried"),
     ("target::lock", "another process is waited for until a deadline"),
+    ("target::orphans", "what a run has left a week ago nobody goes on with any more"),
     ("transfer", "a delivery says how long it took"),
     ("transport::pool", "an answer has its time, of which a kept connection may take a part in vain"),
     ("transport::shelf", "a connection does not rest for ever"),
