@@ -1,10 +1,34 @@
 //! What a client is told, as plain values: no file is read here and no environment.
 
+mod certificates;
+mod daemon;
+mod endpoint;
+mod host_settings;
+mod host_table;
+mod origin;
+mod policy;
+mod route;
+mod rule;
+mod short_names;
+mod sites;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use self::certificates::{CertificateFolder, Certificates};
+pub use self::daemon::{Daemon, Insecure};
+pub use self::endpoint::{Capabilities, Endpoint, Header, Pull, Resolve, Scheme, Standing};
+pub use self::host_settings::HostSettings;
+pub use self::host_table::{DEFAULT_HOST, HostEntry, HostTable, Server};
+pub use self::origin::{Fault, Origin, Sourced};
+pub use self::policy::{Policy, Requirement};
+pub use self::route::Route;
+pub use self::rule::{MirrorRule, Rule};
+pub use self::short_names::ShortNames;
+pub use self::sites::{RegistriesConf, Setting, Sites};
 
 /// The connections to one host unless more or fewer are asked for: beyond it, servers see a burden and clients no gain.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
@@ -39,6 +63,8 @@ pub struct Config {
     pub response_timeout: Duration,
     /// How many tries without progress follow the first one; 5.
     pub retries: u32,
+    /// What the files of the site say of registries.
+    pub sites: Sites,
     /// How long a body may stand still; 30 s.
     pub stall_timeout: Duration,
     /// The lowest version of TLS.
@@ -65,6 +91,7 @@ impl Default for Config {
             realms: Realms::default(),
             response_timeout: Duration::from_mins(1),
             retries: 5,
+            sites: Sites::default(),
             stall_timeout: Duration::from_secs(30),
             tls_minimum: TlsVersion::Tls12,
             tls_verification: TlsVerification::Full,

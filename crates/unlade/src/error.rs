@@ -194,6 +194,8 @@ pub enum Advice {
     Decompress(String),
     /// Free room: this many bytes are needed beside the target.
     FreeSpace(u64),
+    /// Ask no policy.
+    IgnorePolicy,
     /// Take the archive as it is.
     KeepArchive,
     /// Give a login.

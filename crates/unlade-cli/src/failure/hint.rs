@@ -86,6 +86,7 @@ fn advised_here(advice: &Advice) -> String {
         Advice::FreeSpace(bytes) => {
             format!("free {} there, or choose another place with -o", crate::units::bytes(*bytes))
         }
+        Advice::IgnorePolicy => "name another policy with --policy FILE, or ask none with --insecure-policy".to_owned(),
         Advice::KeepArchive => "take the archive as it is with --no-unpack".to_owned(),
         Advice::MakeFolder(folder) => format!("make the folder first: mkdir -p {folder}"),
         Advice::NameFolder => "name a folder, or another one, with -o FOLDER".to_owned(),

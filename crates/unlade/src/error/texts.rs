@@ -88,6 +88,7 @@ impl Advice {
             Self::Credential(_)
             | Self::Decompress(_)
             | Self::FreeSpace(_)
+            | Self::IgnorePolicy
             | Self::KeepArchive
             | Self::LogIn
             | Self::MakeFolder(_)

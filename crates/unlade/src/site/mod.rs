@@ -3,12 +3,24 @@
 //! Only this module and the command read the environment.
 
 mod auth_files;
+mod certs_d;
+mod daemon_json;
+mod files;
+mod hosts_toml;
+mod json_text;
+mod own_toml;
+mod places;
+mod policy_json;
+mod registries_conf;
 mod roots;
+mod site_url;
+mod toml_text;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+pub use places::{PolicyChoice, SiteOptions};
 pub use roots::SystemRoots;
 
 /// The variables of a process, as far as a site's configuration depends on them.

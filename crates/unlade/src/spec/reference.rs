@@ -229,6 +229,20 @@ impl FromStr for Reference {
     }
 }
 
+/// Splits a reference that names no registry into its name and what follows it, tag and digest; `None` for any other.
+pub fn short_name(text: &str) -> Option<(&str, &str)> {
+    parse::short_name(text)
+}
+
+impl FromStr for Registry {
+    type Err = ReferenceError;
+
+    /// Reads `HOST[:PORT]`; Docker Hub by any of its names is `docker.io`.
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        parse::host(text).map_err(|fault| ReferenceError::new(text, fault))
+    }
+}
+
 impl FromStr for Tag {
     type Err = ReferenceError;
 

@@ -79,6 +79,21 @@ fn repository(path: &str, base: usize, naming: Naming) -> Result<Repository, Fau
     Ok(on_hub_or_not(Registry { host: DOCKER_HUB.to_owned(), port: None }, path))
 }
 
+/// Reads the name of a registry.
+pub(super) fn host(text: &str) -> Result<Registry, Fault> {
+    let (host, port) = grammar::authority(text, 0)?;
+    Ok(on_hub_or_not(Registry { host, port }, "").registry)
+}
+
+/// Splits the name of what would be on Docker Hub for want of a registry from its tag and digest.
+pub(super) fn short_name(text: &str) -> Option<(&str, &str)> {
+    let named = text.split('@').next().unwrap_or(text);
+    let colon = named.rfind(':').filter(|at| named.rfind('/').is_none_or(|slash| *at > slash));
+    let (name, rest) = text.split_at(colon.unwrap_or(named.len()));
+    let is_host = name.split_once('/').is_some_and(|(first, _)| looks_like_host(first));
+    (!text.contains("://") && !is_host && grammar::name(name, 0).is_ok()).then_some((name, rest))
+}
+
 /// Docker Hub goes by one name, and its official images live in `library/`.
 fn on_hub_or_not(registry: Registry, name: &str) -> Repository {
     if !registry.is_docker_hub() {

@@ -205,3 +205,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn names_without_a_registry_are_told_from_others() {
+    for (text, expected) in [
+        ("alpine", Some(("alpine", ""))),
+        ("alpine:3", Some(("alpine", ":3"))),
+        ("acme/disk:v1", Some(("acme/disk", ":v1"))),
+        ("alpine@sha256:0", Some(("alpine", "@sha256:0"))),
+        ("alpine:3@sha256:0", Some(("alpine", ":3@sha256:0"))),
+        ("r.example/disk", None),
+        ("localhost/disk", None),
+        ("localhost:5000/disk", None),
+        ("oci://alpine", None),
+        ("Alpine", None),
+        ("", None),
+    ] {
+        assert_eq!(short_name(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn registries_are_read_alone() {
+    for (text, expected) in [
+        ("R.example:5000", Some("r.example:5000")),
+        ("[::1]:5000", Some("[::1]:5000")),
+        ("registry-1.docker.io", Some("docker.io")),
+        ("r.example/x", None),
+        ("r.example:0", None),
+        ("", None),
+    ] {
+        assert_eq!(text.parse::<Registry>().ok().map(|registry| registry.to_string()).as_deref(), expected, "{text}");
+    }
+}
