@@ -95,7 +95,7 @@ _unlade() {
 
     case "${cmd}" in
         unlade)
-            opts="-v -q -h -V --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help --version pull pick inspect manifest blob digest tags referrers serve completions man help"
+            opts="-v -q -h -V --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help --version pull pick inspect manifest blob digest tags referrers serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -143,6 +143,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)
@@ -193,7 +197,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__blob)
-            opts="-v -q -h --verify-first --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --verify-first --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,6 +245,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)
@@ -291,7 +299,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__completions)
-            opts="-v -q -h --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help bash fish zsh"
+            opts="-v -q -h --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help bash fish zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -339,6 +347,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)
@@ -389,7 +401,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__digest)
-            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +465,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)
@@ -685,7 +701,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__inspect)
-            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -751,6 +767,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -799,7 +819,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__man)
-            opts="-v -q -h --all --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --all --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -853,6 +873,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -901,7 +925,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__manifest)
-            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -965,6 +989,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)
@@ -1015,7 +1043,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__pick)
-            opts="-v -q -h --explain --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --explain --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1081,6 +1109,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1129,7 +1161,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__pull)
-            opts="-o -v -q -h --output --dry-run --no-unpack --verify-first --overwrite --no-sync --no-resume --sparse --referrers --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-o -v -q -h --output --dry-run --no-unpack --verify-first --overwrite --no-sync --no-resume --sparse --referrers --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1203,6 +1235,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1251,7 +1287,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__referrers)
-            opts="-v -q -h --artifact-type --latest --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --artifact-type --latest --platform --arch --os --variant --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1321,6 +1357,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1369,7 +1409,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__serve)
-            opts="-v -q -h --listen --tls-cert --tls-key --htpasswd --access-log --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --listen --tls-cert --tls-key --htpasswd --access-log --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1439,6 +1479,10 @@ _unlade() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-net)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1487,7 +1531,7 @@ _unlade() {
             return 0
             ;;
         unlade__subcmd__tags)
-            opts="-v -q -h --limit --last --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
+            opts="-v -q -h --limit --last --authfile --pull-secret-file --pull-secret-format --realm --trust-realm --trust-host --ca-file --cert-file --key-file --tls-min --insecure-skip-tls-verify --plain-http --proxy --allow-net --mirror --connections --retries --connect-timeout --response-timeout --stall-timeout --min-rate --lock-timeout --json --progress --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1543,6 +1587,10 @@ _unlade() {
                     ;;
                 --plain-http)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-net)

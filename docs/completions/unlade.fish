@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_unlade_global_optspecs
-    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= allow-net= mirror= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
+    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= proxy= allow-net= mirror= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
 end
 
 function __fish_unlade_needs_command
@@ -42,6 +42,7 @@ complete -c unlade -n "__fish_unlade_needs_command" -l tls-min -d 'The lowest ve
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_needs_command" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_needs_command" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -96,6 +97,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pull" -l tls-min -d 'The l
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand pull" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -144,6 +146,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand pick" -l tls-min -d 'The l
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand pick" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -185,6 +188,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l tls-min -d 'Th
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -225,6 +229,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l tls-min -d 'T
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -261,6 +266,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand blob" -l tls-min -d 'The l
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand blob" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -302,6 +308,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand digest" -l tls-min -d 'The
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand digest" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -340,6 +347,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand tags" -l tls-min -d 'The l
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand tags" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -381,6 +389,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l tls-min -d '
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -423,6 +432,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-min -d 'The 
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand serve" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -459,6 +469,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand completions" -l tls-min -d
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand completions" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
@@ -496,6 +507,7 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l tls-min -d 'The lo
 1.3\t'TLS 1.3'"
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
 false\t''"
+complete -c unlade -n "__fish_unlade_using_subcommand man" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r

@@ -134,7 +134,9 @@ Examples:
 /// What the manual pages say of the environment besides.
 pub(crate) const VARIABLES: &str = "\
 REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG, XDG_RUNTIME_DIR, XDG_CONFIG_HOME and HOME lead to logins, \
-SSL_CERT_FILE and SSL_CERT_DIR to certificate authorities. NO_COLOR keeps colours off a terminal.";
+SSL_CERT_FILE and SSL_CERT_DIR to certificate authorities. HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, in lower case \
+first, name proxies, and NO_PROXY what is asked without them: names with all below them, addresses, either with a \
+port, networks, or *. Loopback is never asked through a proxy. NO_COLOR keeps colours off a terminal.";
 
 /// Such a text, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -80,8 +80,10 @@ impl Session {
         if reach == Reach::Registries {
             let environment = Environment::of_process();
             let keychain = settings::credentials(options, &environment)?;
-            client =
-                client.config(settings::config(options)?).credentials(keychain).roots(Arc::new(environment.roots()));
+            client = client
+                .config(settings::config(options, &environment)?)
+                .credentials(keychain)
+                .roots(Arc::new(environment.roots()));
         }
         let client = client.build()?;
         spare_descriptors().map_err(|error| Error::io("cannot start the runtime", error))?;

@@ -77,6 +77,14 @@ impl Wire {
         Ok(self.unread.drain(..len).collect())
     }
 
+    /// Reads what there is, and waits if there is nothing yet; nothing comes when the client has left.
+    pub(crate) fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        if self.unread.is_empty() {
+            self.fill()?;
+        }
+        Ok(std::mem::take(&mut self.unread))
+    }
+
     /// Writes bytes at once.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {

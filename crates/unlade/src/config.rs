@@ -7,6 +7,7 @@ mod host_settings;
 mod host_table;
 mod origin;
 mod policy;
+mod proxy;
 mod route;
 mod rule;
 mod short_names;
@@ -25,6 +26,8 @@ pub use self::host_settings::HostSettings;
 pub use self::host_table::{DEFAULT_HOST, HostEntry, HostTable, Server};
 pub use self::origin::{Fault, Origin, Sourced};
 pub use self::policy::{Policy, Requirement};
+pub(crate) use self::proxy::ProxyLogin;
+pub use self::proxy::{Bypass, Proxies, Proxy, ProxyError, ProxyProtocol};
 pub use self::route::Route;
 pub use self::rule::{MirrorRule, Rule};
 pub use self::short_names::ShortNames;
@@ -57,6 +60,8 @@ pub struct Config {
     pub min_rate: u64,
     /// Which hosts are spoken to in plain http.
     pub plain_http: PlainHttp,
+    /// Through which proxies servers are asked; none unless told.
+    pub proxies: Proxies,
     /// Who besides the registry's own host may be given a login.
     pub realms: Realms,
     /// How long to wait for the head of an answer; 60 s.
@@ -88,6 +93,7 @@ impl Default for Config {
             mirrors: Vec::new(),
             min_rate: 1 << 10,
             plain_http: PlainHttp::Loopback,
+            proxies: Proxies::default(),
             realms: Realms::default(),
             response_timeout: Duration::from_mins(1),
             retries: 5,

@@ -216,6 +216,15 @@ pub enum Advice {
     PlainHttp,
     /// Reach this realm host by TLS, verified: no trust makes up for that.
     ProveRealm(String),
+    /// Check the proxy, or ask this host without it.
+    Proxy {
+        /// What names the proxy: an option or a variable.
+        origin: String,
+        /// The host that was to be reached.
+        host: String,
+    },
+    /// Give the proxy's login in what names it.
+    ProxyLogin(String),
     /// Push the artifact again: a part of it is missing.
     PushAgain,
     /// Remove this file, which stands where a partial should be.

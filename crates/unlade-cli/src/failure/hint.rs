@@ -63,6 +63,12 @@ fn advised(advice: &Advice) -> String {
             "only a token server that proves who it is may see the login: {host} must speak https, with a certificate \
              that is verified (--ca-file FILE gives its authority)"
         ),
+        Advice::Proxy { origin, host } => {
+            format!("check the proxy, which {origin} names; --proxy none or NO_PROXY={host} goes without it")
+        }
+        Advice::ProxyLogin(origin) => {
+            format!("give the proxy's login in its URL, http://USER:PASSWORD@HOST:PORT, in {origin}")
+        }
         Advice::PushAgain => "a part of the artifact is missing there: push it again".to_owned(),
         Advice::ShowCertificate => {
             "show a certificate that this server accepts, with --cert-file FILE and --key-file FILE".to_owned()

@@ -132,6 +132,16 @@ pub(crate) struct Common {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) plain_http: Option<bool>,
+    /// An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy
+    #[arg(
+        long,
+        global = true,
+        env = "UNLADE_PROXY",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Connection"
+    )]
+    pub(crate) proxy: Option<String>,
     /// A private network into which servers may lead; may be repeated
     #[arg(
         long,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use unlade::auth::{Keychain, PullSecretFormat};
-use unlade::config::{Config, Identity, Pem, PlainHttp, RealmRule, Realms, TlsVerification, TlsVersion};
+use unlade::config::{Config, Identity, Pem, PlainHttp, Proxies, RealmRule, Realms, TlsVerification, TlsVersion};
 use unlade::site::Environment;
 use unlade::{Error, ErrorKind, Result};
 
@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 4 << 20;
 const FOREVER: Duration = Duration::from_hours(365 * 24);
 
 /// Returns how the client is to behave.
-pub(super) fn config(options: &Common) -> Result<Config> {
+pub(super) fn config(options: &Common, environment: &Environment) -> Result<Config> {
     let mut config = Config::default();
     config.allow_nets.clone_from(&options.allow_net);
     for path in &options.ca_file {
@@ -42,6 +42,7 @@ pub(super) fn config(options: &Common) -> Result<Config> {
         Some(false) => PlainHttp::Never,
         None => PlainHttp::Loopback,
     };
+    config.proxies = proxies(options, environment)?;
     config.realms = realms(options);
     config.response_timeout = limit(options.response_timeout);
     config.retries = options.retries;
@@ -60,6 +61,13 @@ pub(super) fn config(options: &Common) -> Result<Config> {
 /// Reads a timeout: as with --stall-timeout, none at all is asked for by 0.
 fn limit(timeout: Duration) -> Duration {
     if timeout.is_zero() { FOREVER } else { timeout }
+}
+
+/// Returns the proxies of the option, else of the environment.
+fn proxies(options: &Common, environment: &Environment) -> Result<Proxies> {
+    let Some(text) = &options.proxy else { return environment.proxies() };
+    let by_variable = environment.variable("UNLADE_PROXY").is_some_and(|value| value == text.as_str());
+    environment.proxies_by(text, if by_variable { "UNLADE_PROXY" } else { "--proxy" })
 }
 
 fn realms(options: &Common) -> Realms {

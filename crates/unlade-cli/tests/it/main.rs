@@ -12,6 +12,7 @@ mod layouts;
 mod look;
 mod main_job;
 mod mirrors;
+mod proxies;
 mod real;
 mod secrets;
 mod serving;

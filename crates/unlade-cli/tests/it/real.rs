@@ -5,6 +5,7 @@
 mod archives;
 mod docker;
 mod file_systems;
+mod forward;
 mod limits;
 mod logins;
 mod mirrors;

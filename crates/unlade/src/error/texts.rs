@@ -82,6 +82,7 @@ impl Advice {
             | Self::CertificateAuthority(text)
             | Self::CheckClock(text)
             | Self::NameHost(text)
+            | Self::Proxy { host: text, .. }
             | Self::ProveRealm(text)
             | Self::TrustRealm(text) => *text = edit(text),
             // Of this machine, or a number, or nothing.
@@ -96,6 +97,7 @@ impl Advice {
             | Self::NameOutput
             | Self::Overwrite
             | Self::PlainHttp
+            | Self::ProxyLogin(_)
             | Self::PushAgain
             | Self::RemoveStranger(_)
             | Self::RunAgain

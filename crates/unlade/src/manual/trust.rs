@@ -127,6 +127,13 @@
 //! Plain http is spoken where it was asked for, and to loopback unless the settings speak
 //! of TLS: a certificate, an authority, or no verification.
 //!
+//! # Proxies
+//!
+//! [`Proxies`](crate::config::Proxies) says through which proxy a URL is asked. Its login is
+//! shown to the proxy alone, and a proxy in TLS is always verified. Loopback is asked
+//! straight. Behind a proxy that resolves names, the guard sees the address in a URL and
+//! no other.
+//!
 //! # Text from servers
 //!
 //! Control characters, bidirectional controls and zero-width characters are taken out of
@@ -136,4 +143,4 @@
 //!
 //! # What is not there yet
 //!
-//! Proxies, credential helpers, signatures and the configuration files of sites.
+//! Credential helpers, signatures and the configuration files of sites.

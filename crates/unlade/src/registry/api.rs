@@ -108,7 +108,7 @@ impl Api {
             rest(&self.registries, travel.journey.url(), &request.what, terms).await?;
             let exchange = self.exchange(request, &mut travel, terms).await?;
             travel.effort.note();
-            match self.registries.transport.call(exchange).await {
+            match self.registries.call(exchange).await {
                 Ok(answer) => {
                     if let Some(reply) = self.proceed(request, &mut travel, answer, terms).await? {
                         return Ok(reply);
@@ -222,6 +222,7 @@ impl Api {
         if !travel.journey.is_home() {
             asked = format!("{asked} at {}", travel.place());
         }
+        asked.push_str(&self.registries.detour_of(&failure, at));
         let error = travel.describe(refusal::failed(failure, &asked, at));
         pause(&self.registries, at, outcome, self.cleaned(error), terms).await
     }
@@ -315,7 +316,8 @@ impl Api {
         let said = refusal::read(&headers, &body, &self.secrets());
         let home = travel.journey.is_home();
         let place = if home { self.repository.registry().authority() } else { travel.place() };
-        let text = format!("cannot {}: {place} answered {}", request.what, said.words(status));
+        let detour = self.registries.detour_of_answer(travel.journey.url());
+        let text = format!("cannot {}: {place}{detour} answered {}", request.what, said.words(status));
         let advice = refusal::page_advice(status, &said, travel.journey.url());
         let error = travel.describe(Error::new(refusal::kind(status), text)).with(|context| {
             context.status = Some(status.as_u16());

@@ -20,6 +20,7 @@ mod opening;
 mod page;
 mod pause;
 mod permits;
+mod proxied;
 mod referrers;
 mod refusal;
 mod remote;

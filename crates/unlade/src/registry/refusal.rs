@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
+use super::proxied;
 use crate::auth::{Secret, secret};
 use crate::error::{Advice, Error, ErrorKind};
 use crate::spec::api_error::{self, ApiError};
@@ -89,6 +90,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure.kind() {
         FailureKind::Tls(TlsFault::Authorities) => ErrorKind::InvalidInput,
         FailureKind::Tls(_) | FailureKind::PlainText => ErrorKind::Tls,
+        FailureKind::Proxy(failure) => proxied::kind(failure),
         FailureKind::ForbiddenAddress(..) | FailureKind::NotHttp | FailureKind::HeadersTooLarge => {
             ErrorKind::PeerMisbehaved
         }
@@ -101,6 +103,7 @@ pub(super) fn failure_advice(failure: &Failure, host: &str, scheme: &str) -> Opt
     let host = host.to_owned();
     match failure.kind() {
         FailureKind::PlainText => Some(Advice::PlainHttp),
+        FailureKind::Proxy(failure) => Some(proxied::advice(failure, &host)),
         FailureKind::NotHttp if scheme == "http" => Some(Advice::SpeakTls),
         FailureKind::Tls(fault) => match fault {
             TlsFault::ClientCertificateRefused | TlsFault::ClientCertificateRequired => Some(Advice::ShowCertificate),

@@ -16,7 +16,9 @@ use crate::observe::{Event, Observer};
 use crate::retry::Policy;
 use crate::spec::reference::{Registry, Repository};
 use crate::transport::watch::Pace;
-use crate::transport::{Authorities, Identity, Profile, RootLoader, TlsMinimum, Transport, Verification};
+use crate::transport::{
+    Answer, Authorities, Exchange, Failure, Identity, Profile, RootLoader, TlsMinimum, Transport, Verification,
+};
 
 /// More hosts and warnings than this are not remembered: a hostile registry could make up any number.
 const MAX_KNOWN: usize = 1024;
@@ -26,7 +28,7 @@ pub struct Registries {
     pub(super) config: Arc<Config>,
     pub(super) policy: Policy,
     pub(super) keychain: Keychain,
-    pub(super) transport: Arc<dyn Transport>,
+    transport: Arc<dyn Transport>,
     pub(super) tokens: TokenCache,
     pub(super) shown: Shown,
     pub(super) allow_nets: Arc<[IpNet]>,
@@ -76,6 +78,16 @@ impl Registries {
             hosts: Mutex::default(),
             warned: Mutex::default(),
         })
+    }
+
+    /// Makes an exchange, through the proxy that is set for its URL.
+    pub(super) async fn call(&self, mut exchange: Exchange) -> Result<Answer, Failure> {
+        let proxy = self.config.proxies.choose(&exchange.url).cloned();
+        if let Some(proxy) = &proxy {
+            tracing::debug!(%proxy, by = proxy.origin(), "through a proxy");
+        }
+        exchange.profile = exchange.profile.through(proxy);
+        self.transport.call(exchange).await
     }
 
     /// Returns the profile without a client certificate.

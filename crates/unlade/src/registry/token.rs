@@ -35,7 +35,7 @@ pub(super) async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Res
         let exchange = write(&call, url.clone(), key, api)?;
         rest(&api.registries, &url, "get a token", terms).await?;
         effort.note();
-        let (outcome, error) = match api.registries.transport.call(exchange).await {
+        let (outcome, error) = match api.registries.call(exchange).await {
             Ok(answer) if is_redirect(answer.status) => {
                 hops += 1;
                 match follow(&call, &url, &answer, hops) {
@@ -53,7 +53,7 @@ pub(super) async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Res
                         Err(error) => (Outcome::Final, error),
                     },
                     Ok(None) => (Outcome::Final, too_large(&url)),
-                    Err(failure) => (repeatable(&call, &failure), unreached(failure, &url)),
+                    Err(failure) => (repeatable(&call, &failure), unreached(failure, &url, api)),
                 }
             }
             Ok(answer) => {
@@ -61,7 +61,7 @@ pub(super) async fn exchange(key: &TokenKey, api: &Api, terms: Terms<'_>) -> Res
                 let error = refused(answer, &url, key).await;
                 (if may_repeat(&call, &error) { outcome } else { Outcome::Final }, error)
             }
-            Err(failure) => (repeatable(&call, &failure), unreached(failure, &url)),
+            Err(failure) => (repeatable(&call, &failure), unreached(failure, &url, api)),
         };
         let error = error.with(|context| {
             context.url = Some(SafeUrl::from(url.clone()));
@@ -92,11 +92,19 @@ pub(super) fn failure_behind(error: &Error) -> Option<&Failure> {
 /// Says whether a call cannot have been received: no connection came about.
 fn is_unreceived(failure: &Failure) -> bool {
     use FailureKind::{
-        ConnectTimeout, ForbiddenAddress, PlainText, Refused, Tls, UnknownHost, Unreachable, Unresolved,
+        ConnectTimeout, ForbiddenAddress, PlainText, Proxy, Refused, Tls, UnknownHost, Unreachable, Unresolved,
     };
     matches!(
         failure.kind(),
-        ConnectTimeout | ForbiddenAddress(..) | PlainText | Refused | Tls(_) | UnknownHost | Unreachable | Unresolved
+        ConnectTimeout
+            | ForbiddenAddress(..)
+            | PlainText
+            | Proxy(_)
+            | Refused
+            | Tls(_)
+            | UnknownHost
+            | Unreachable
+            | Unresolved
     )
 }
 
@@ -166,9 +174,10 @@ fn refused_kind(status: StatusCode) -> ErrorKind {
     }
 }
 
-fn unreached(failure: Failure, from: &Url) -> Error {
+fn unreached(failure: Failure, from: &Url, api: &Api) -> Error {
     let forbidden = matches!(failure.kind(), FailureKind::ForbiddenAddress(..));
-    let error = refusal::failed(failure, &format!("cannot get a token from {}", host(from)), from);
+    let detour = api.registries.detour_of(&failure, from);
+    let error = refusal::failed(failure, &format!("cannot get a token from {}{detour}", host(from)), from);
     if forbidden { error.turned_into(ErrorKind::Denied) } else { error }
 }
 

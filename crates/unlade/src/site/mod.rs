@@ -11,6 +11,7 @@ mod json_text;
 mod own_toml;
 mod places;
 mod policy_json;
+mod proxies;
 mod registries_conf;
 mod roots;
 mod site_url;

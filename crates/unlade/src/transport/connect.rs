@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::conduit::Conduit;
 use super::connection::Connection;
+use super::detour::Detour;
 use super::failure::Phase;
 use super::guard::AddressGuard;
 use super::origin::Origin;
@@ -20,6 +21,7 @@ use super::{Failure, FailureKind, Profile, resolver, tcp};
 
 /// Makes connections by a profile.
 pub(super) struct Connector {
+    detour: Option<Detour>,
     guard: AddressGuard,
     /// Shared by all its connections, and with it the sessions that servers resume.
     tls: Option<Arc<ClientConfig>>,
@@ -37,7 +39,8 @@ impl Connector {
             Speech::Plain => None,
             Speech::Tls => Some(Arc::new(tls::config(profile)?)),
         };
-        Ok(Self { guard: profile.guard().clone(), tls, timeout })
+        let detour = profile.proxy().map(|proxy| Detour::new(proxy, profile, speech)).transpose()?;
+        Ok(Self { detour, guard: profile.guard().clone(), tls, timeout })
     }
 
     /// Connects to an origin, handshake included.
@@ -46,9 +49,11 @@ impl Connector {
     ///
     /// A [`Failure`] that says what stood in the way.
     pub(super) async fn connect(&self, origin: &Origin) -> Result<Connection, Failure> {
-        timeout(self.timeout, self.connect_at_leisure(origin))
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(FailureKind::ConnectTimeout)))
+        timeout(self.timeout, self.connect_at_leisure(origin)).await.unwrap_or_else(|_| Err(self.late()))
+    }
+
+    fn late(&self) -> Failure {
+        self.detour.as_ref().map_or_else(|| Failure::new(FailureKind::ConnectTimeout), Detour::late)
     }
 
     async fn connect_at_leisure(&self, origin: &Origin) -> Result<Connection, Failure> {
@@ -65,11 +70,14 @@ impl Connector {
 
     /// Opens the stream on which an origin is spoken to, and says who is at its other end. A way through
     /// a proxy begins and ends here: what comes after does not care.
-    async fn reach(&self, origin: &Origin) -> Result<(TcpStream, SocketAddr), Failure> {
+    async fn reach(&self, origin: &Origin) -> Result<(Conduit, Option<SocketAddr>), Failure> {
+        if let Some(detour) = &self.detour {
+            return detour.reach(origin, &self.guard).await;
+        }
         let addresses = resolver::resolve(origin, &self.guard).await?;
         let stream = tcp::connect(addresses).await.map_err(|error| failed(&error))?;
         let peer = stream.peer_addr().map_err(|error| failed(&error))?;
-        Ok((stream, peer))
+        Ok((Conduit::Tcp(stream), Some(peer)))
     }
 }
 

@@ -35,24 +35,24 @@ pub(super) struct Connection {
     driver: Option<http1::Connection<TokioIo<Stream>, Payload>>,
     sender: http1::SendRequest<Payload>,
     heard: Heard,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
 }
 
 impl Connection {
-    /// Begins to speak HTTP over a stream to that address.
+    /// Begins to speak HTTP over a stream to that address, if it is known.
     ///
     /// # Errors
     ///
     /// Those of hyper.
-    pub(super) async fn open(stream: Stream, peer: SocketAddr) -> hyper::Result<Self> {
+    pub(super) async fn open(stream: Stream, peer: Option<SocketAddr>) -> hyper::Result<Self> {
         let heard = stream.heard();
         let most = if stream.is_encrypted() { READ_DECRYPTED } else { READ_PLAIN };
         let (sender, driver) = http1::Builder::new().max_buf_size(most).handshake(TokioIo::new(stream)).await?;
         Ok(Self { driver: Some(driver), sender, heard, peer })
     }
 
-    /// Returns who is at the other end.
-    pub(super) fn peer(&self) -> SocketAddr {
+    /// Returns who is at the other end; behind a proxy nobody knows.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 

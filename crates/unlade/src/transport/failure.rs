@@ -9,6 +9,7 @@ use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
 use super::address::Peril;
+use super::proxy_failure::ProxyFailure;
 
 /// Why no answer came, or why its body broke off. Names no URL.
 pub struct Failure {
@@ -34,6 +35,8 @@ pub enum FailureKind {
     Other,
     /// The server answered the TLS greeting in plain text.
     PlainText,
+    /// No way led through the proxy.
+    Proxy(Box<ProxyFailure>),
     /// Nobody listens at that port.
     Refused,
     /// No answer within the time allowed.
@@ -79,6 +82,22 @@ pub enum TlsFault {
 }
 
 impl FailureKind {
+    /// Says whether another try may fare better.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Broken
+            | Self::ConnectTimeout
+            | Self::Refused
+            | Self::ResponseTimeout
+            | Self::Stalled
+            | Self::TooSlow
+            | Self::Unreachable
+            | Self::Unresolved => true,
+            Self::Proxy(failure) => failure.is_transient(),
+            _ => false,
+        }
+    }
+
     /// Says what a failure is on a connection that had come about: there, TLS that cannot be read is damage.
     fn established(self) -> Self {
         match self {
@@ -106,17 +125,7 @@ impl Failure {
 
     /// Says whether another try may fare better.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self.kind,
-            FailureKind::Broken
-                | FailureKind::ConnectTimeout
-                | FailureKind::Refused
-                | FailureKind::ResponseTimeout
-                | FailureKind::Stalled
-                | FailureKind::TooSlow
-                | FailureKind::Unreachable
-                | FailureKind::Unresolved
-        )
+        self.kind.is_transient()
     }
 
     /// Tells what an error is by what lies below it.
@@ -295,6 +304,7 @@ impl fmt::Display for Failure {
             FailureKind::NotHttp => "the answer is not HTTP",
             FailureKind::Other => "the exchange failed",
             FailureKind::PlainText => "the server does not speak TLS",
+            FailureKind::Proxy(failure) => return write!(f, "{failure}"),
             FailureKind::Refused => "nobody listens there: the connection was refused",
             FailureKind::ResponseTimeout => "no answer came in time",
             FailureKind::Stalled => "the body stood still for too long",

@@ -7,8 +7,10 @@
 pub mod address;
 mod byte_queue;
 mod cipher;
+mod conduit;
 mod connect;
 mod connection;
+mod detour;
 mod exchange;
 mod failure;
 pub mod guard;
@@ -17,13 +19,16 @@ mod origin;
 mod payload;
 mod pool;
 mod profile;
+mod proxy_failure;
 pub mod redirect;
 mod resolver;
 mod shelf;
+mod socks;
 mod stream;
 mod tcp;
 mod tls;
 mod tls_stream;
+mod tunnel;
 pub mod watch;
 
 #[cfg(test)]
@@ -37,6 +42,10 @@ pub use exchange::{Answer, Chunks, Exchange};
 pub use failure::{Failure, FailureKind, TlsFault};
 pub use pool::Pool;
 pub use profile::{Authorities, Identity, Profile, RootLoader, TlsMinimum, Verification};
+pub use proxy_failure::{ProxyFailure, ProxyFault};
+
+/// Who asks, in every request: name and version, nothing about the machine.
+const AGENT: &str = concat!("unlade/", env!("CARGO_PKG_VERSION"));
 
 /// Makes HTTP exchanges.
 #[async_trait]

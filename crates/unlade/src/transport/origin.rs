@@ -33,6 +33,17 @@ impl Origin {
         Ok(Self { host: host.to_owned(), port, authority })
     }
 
+    /// Takes the host and port of a proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::UnknownHost`] if no host can have that name.
+    pub(super) fn new(host: Host, port: u16) -> Result<Self, Failure> {
+        let authority = HeaderValue::try_from(format!("{host}:{port}"))
+            .map_err(|error| Failure::caused_by(FailureKind::UnknownHost, error))?;
+        Ok(Self { host, port, authority })
+    }
+
     pub(super) fn host(&self) -> String {
         self.host.to_string()
     }

@@ -7,26 +7,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response};
+use http::header::{ACCEPT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 use url::Position;
 
 use super::connect::Connector;
 use super::connection::{Body, Connection};
+use super::detour::{self, forwards};
 use super::failure::Phase;
 use super::origin::Origin;
 use super::payload::Payload;
 use super::shelf::{Place, Shelf};
 use super::tls::Speech;
-use super::{Answer, Exchange, Failure, FailureKind, Profile, Transport};
+use super::{AGENT, Answer, Exchange, Failure, FailureKind, Profile, ProxyFault, Transport, tunnel};
+use crate::config::Proxy;
 
 /// More profiles than this are not kept: a hostile registry could make up one for each redirect.
 const MAX_PROFILES: usize = 32;
-
-/// Who asks, in every request: name and version, nothing about the machine.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("unlade/", env!("CARGO_PKG_VERSION")));
 
 /// What is accepted where nothing else is said.
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
@@ -120,9 +119,10 @@ fn is_repeatable(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-/// Puts a request as it goes over the wire.
-fn request(exchange: Exchange, origin: &Origin) -> Result<Request<Payload>, Failure> {
-    let target = &exchange.url[Position::BeforePath..Position::AfterQuery];
+/// Puts a request as it goes over the wire: a proxy that hands it on is told the whole URL, and shown its login.
+fn request(exchange: Exchange, origin: &Origin, proxy: Option<&Proxy>) -> Result<Request<Payload>, Failure> {
+    let start = if proxy.is_some() { Position::BeforeScheme } else { Position::BeforePath };
+    let target = &exchange.url[start..Position::AfterQuery];
     let mut request = Request::new(Payload::new(exchange.body));
     // The error would quote nothing, but says nothing either.
     *request.uri_mut() =
@@ -131,9 +131,29 @@ fn request(exchange: Exchange, origin: &Origin) -> Result<Request<Payload>, Fail
     let headers = request.headers_mut();
     headers.insert(HOST, origin.authority());
     headers.extend(exchange.headers);
-    headers.entry(USER_AGENT).or_insert(AGENT);
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     headers.entry(ACCEPT).or_insert(ANYTHING);
+    if let Some(pass) = proxy.and_then(Proxy::login).and_then(tunnel::pass) {
+        headers.insert(PROXY_AUTHORIZATION, pass);
+    }
     Ok(request)
+}
+
+/// Tells what comes from a proxy in the place of a server's answer.
+fn by_proxy(failure: Failure, proxy: &Proxy) -> Failure {
+    match failure.kind() {
+        FailureKind::NotHttp => detour::failure(proxy, ProxyFault::NotProxy, Some(failure)),
+        _ => failure,
+    }
+}
+
+/// Takes an answer that is the proxy's own for a failure.
+fn refused_by(response: &Response<Incoming>, proxy: &Proxy) -> Result<(), Failure> {
+    if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Ok(());
+    }
+    let offers = response.headers().get_all(PROXY_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+    Err(detour::failure(proxy, tunnel::login_fault(proxy, offers), None))
 }
 
 #[async_trait]
@@ -148,10 +168,18 @@ impl Transport for Pool {
         let key = Key { profile: exchange.profile.clone(), speech, connect_timeout: exchange.connect_timeout };
         let line = self.line(key)?;
         let response_timeout = exchange.response_timeout;
-        let request = request(exchange, &origin)?;
-        let (response, connection) = line.send(&origin, request, response_timeout).await?;
+        let proxy = exchange.profile.proxy().filter(|proxy| forwards(proxy, speech)).cloned();
+        let request = request(exchange, &origin, proxy.as_ref())?;
+        let (response, connection) =
+            line.send(&origin, request, response_timeout).await.map_err(|failure| match &proxy {
+                Some(proxy) => by_proxy(failure, proxy),
+                None => failure,
+            })?;
+        if let Some(proxy) = &proxy {
+            refused_by(&response, proxy)?;
+        }
         let (head, incoming) = response.into_parts();
-        let peer = Some(connection.peer());
+        let peer = connection.peer();
         let place = Place::new(Arc::clone(&line.shelf), origin);
         let chunks = Body::new(incoming, connection, place).boxed();
         Ok(Answer { status: head.status, headers: head.headers, peer, chunks })
@@ -170,6 +198,7 @@ mod tests {
     use std::io::Write as _;
     use std::net::TcpListener;
 
+    use super::super::conduit::Conduit;
     use super::super::stream::Stream;
     use super::*;
 
@@ -181,7 +210,7 @@ mod tests {
         let (mut server, _) = listener.accept().unwrap();
         server.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap();
         stream.readable().await.unwrap();
-        let mut connection = Connection::open(Stream::plain(stream), address).await.unwrap();
+        let mut connection = Connection::open(Stream::plain(Conduit::Tcp(stream)), Some(address)).await.unwrap();
         let error = connection.send(Request::new(Payload::new(None))).await.unwrap_err();
         let failure = unanswered(&error, &connection);
         assert_eq!(failure.kind(), &FailureKind::NotHttp, "{failure}: {error}");

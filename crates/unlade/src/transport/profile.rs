@@ -11,19 +11,19 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
 
 use super::guard::AddressGuard;
+use crate::config::Proxy;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How connections are made. Each profile has connections of its own: a client
 /// certificate, say, is dropped by taking another profile, since an HTTP client has
 /// it for all requests.
-///
-/// A proxy will be part of it when proxies come.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Profile {
     authorities: Authorities,
     guard: AddressGuard,
     identity: Option<Identity>,
     minimum: TlsMinimum,
+    proxy: Option<Proxy>,
     verification: Verification,
 }
 
@@ -81,6 +81,7 @@ impl Profile {
             guard: AddressGuard::Open,
             identity: None,
             minimum: TlsMinimum::Tls12,
+            proxy: None,
             verification: Verification::Full,
         }
     }
@@ -96,6 +97,13 @@ impl Profile {
     #[must_use]
     pub fn identified(mut self, identity: Option<Identity>) -> Self {
         self.identity = identity;
+        self
+    }
+
+    /// Sets or drops the proxy through which servers are reached.
+    #[must_use]
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
         self
     }
 
@@ -116,6 +124,11 @@ impl Profile {
     /// Returns which addresses may be connected to.
     pub fn guard(&self) -> &AddressGuard {
         &self.guard
+    }
+
+    /// Returns the proxy through which servers are reached.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// Says whether servers must prove who they are.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::conduit::Conduit;
 use super::tls_stream::TlsStream;
 
 /// A stream to a server, in the clear or in TLS.
@@ -18,8 +18,8 @@ pub(super) struct Stream {
 }
 
 enum Speech {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Conduit),
+    Tls(Box<TlsStream<Conduit>>),
 }
 
 /// Whether the server has said anything since it was last asked.
@@ -39,16 +39,16 @@ impl Heard {
 }
 
 impl Stream {
-    pub(super) fn plain(stream: TcpStream) -> Self {
+    pub(super) fn plain(stream: Conduit) -> Self {
         Self { speech: Speech::Plain(stream), heard: Heard::default() }
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn tls(stream: TlsStream<Conduit>) -> Self {
         Self { speech: Speech::Tls(Box::new(stream)), heard: Heard::default() }
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
-        matches!(self.speech, Speech::Tls(_))
+        matches!(self.speech, Speech::Tls(_) | Speech::Plain(Conduit::Tls(_)))
     }
 
     /// Returns where the server's voice is noted.

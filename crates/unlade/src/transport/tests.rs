@@ -337,3 +337,16 @@ fn answering(answer: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinH
     });
     (address, server)
 }
+
+#[tokio::test]
+async fn the_guard_holds_for_addresses_behind_a_proxy() {
+    let proxy = unlade_testkit::ForwardProxy::start();
+    let guard = AddressGuard::Named(Bounds::new(AddressClass::Public, [].into()));
+    let through = crate::config::Proxy::parse(&proxy.url(), "a test").unwrap();
+    for url in ["http://10.0.0.1/x", "https://10.0.0.1/x"] {
+        let profile = profile(&[]).guarded(guard.clone()).through(Some(through.clone()));
+        let expected = FailureKind::ForbiddenAddress([10, 0, 0, 1].into(), Peril::Private);
+        assert_eq!(outcome(url, profile).await, Err(expected), "{url}");
+    }
+    assert_eq!(proxy.asked(), Vec::<String>::new());
+}
