@@ -52,6 +52,8 @@ cases! {
         .succeeds(&["manifest"]);
     a_range_that_is_too_short_is_completed_beside_the_others => one(Fault::RangeShort { by: MIB })
         .succeeds(&["manifest"]);
+    a_range_that_ends_early_without_a_length_is_completed_beside_the_others => one(Fault::LengthMissing { after: MIB })
+        .succeeds(&["manifest"]);
     a_range_that_begins_elsewhere_once_is_asked_for_again => always(1, Fault::RangeWrongStart)
         .succeeds(&["manifest"]);
     a_range_that_always_begins_elsewhere_is_refused => always(usize::MAX, Fault::RangeWrongStart)
