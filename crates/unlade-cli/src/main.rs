@@ -12,6 +12,7 @@ mod paint;
 mod progress;
 mod session;
 mod table;
+mod terminal;
 mod units;
 mod verbs;
 
