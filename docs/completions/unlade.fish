@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_unlade_global_optspecs
-    string join \n authfile= pull-secret-file= pull-secret-format= helper-timeout= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= proxy= allow-net= mirror= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
+    string join \n authfile= pull-secret-file= pull-secret-format= realm= trust-realm= trust-host= ca-file= cert-file= key-file= tls-min= insecure-skip-tls-verify plain-http= proxy= allow-net= mirror= connections= retries= connect-timeout= response-timeout= stall-timeout= min-rate= lock-timeout= json progress= v/verbose q/quiet h/help V/version
 end
 
 function __fish_unlade_needs_command
@@ -31,7 +31,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_needs_command" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_needs_command" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_needs_command" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -71,8 +70,6 @@ complete -c unlade -n "__fish_unlade_needs_command" -f -a "blob" -d 'Print a blo
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "digest" -d 'Print the digest that a reference resolves to'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "tags" -d 'List the tags of a repository'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "referrers" -d 'List what refers to a manifest: signatures, bills of materials and the like'
-complete -c unlade -n "__fish_unlade_needs_command" -f -a "login" -d 'Keep the login for a registry where docker and podman find it too, once the registry takes it'
-complete -c unlade -n "__fish_unlade_needs_command" -f -a "logout" -d 'Forget the login for a registry'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "serve" -d 'Serve image layouts as a read-only registry'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "completions" -d 'Print the script that completes command lines in a shell'
 complete -c unlade -n "__fish_unlade_needs_command" -f -a "man" -d 'Print the manual page of the command or of a verb'
@@ -89,7 +86,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand pull" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand pull" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -139,7 +135,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand pick" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand pick" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -182,7 +177,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand inspect" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -224,7 +218,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand manifest" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -262,7 +255,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand blob" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand blob" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -305,7 +297,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand digest" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand digest" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -345,7 +336,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand tags" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand tags" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -388,7 +378,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -420,84 +409,6 @@ complete -c unlade -n "__fish_unlade_using_subcommand referrers" -l json -d 'Pri
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand referrers" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l username -d 'The user; asked for on the terminal otherwise' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l authfile -d 'An auth file as docker and podman write it, asked before those in their usual places' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l pull-secret-file -d 'A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l pull-secret-format -d 'How to read the pull secret' -r -f -a "auto\t'The first of the others that fits'
-authfile\t'A whole auth file'
-base64\t'Base64 of user:password'
-token\t'A bare token'
-user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
-warn\t'User and password, over verified https, with a warning'"
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l trust-host -d 'A host that may see the login when the registry redirects there over https; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l ca-file -d 'Trust this certificate authority, or this very certificate, beside the system\'s; may be repeated' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l cert-file -d 'A client certificate for the registry, with --key-file' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l key-file -d 'The private key of the client certificate' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l tls-min -d 'The lowest version of TLS that is spoken' -r -f -a "1.2\t'TLS 1.2'
-1.3\t'TLS 1.3'"
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
-false\t''"
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l stall-timeout -d 'How long a download may stand still; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l min-rate -d 'A download slower than this counts as broken, in bytes a second; 0 for any rate' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l lock-timeout -d 'How long to wait for another unlade that fills the same file; 0 for not at all' -r
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l progress -d 'How to show progress, on stderr' -r -f -a "auto\t'A bar on a terminal, nothing elsewhere'
-bar\t'A bar'
-json\t'One JSON object a line, and nothing else'
-none\t'No bar; notes are still made, unless --quiet is given'"
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l password-stdin -d 'Read the password from stdin; it is asked for on the terminal otherwise'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -l json -d 'Print one JSON document to stdout, also for a failure'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -s q -l quiet -d 'Say nothing but errors'
-complete -c unlade -n "__fish_unlade_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l authfile -d 'An auth file as docker and podman write it, asked before those in their usual places' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l pull-secret-file -d 'A pull secret, asked before any auth file: an auth file, user:password, base64 of that, or a token; - is stdin' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l pull-secret-format -d 'How to read the pull secret' -r -f -a "auto\t'The first of the others that fits'
-authfile\t'A whole auth file'
-base64\t'Base64 of user:password'
-token\t'A bare token'
-user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
-warn\t'User and password, over verified https, with a warning'"
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l trust-host -d 'A host that may see the login when the registry redirects there over https; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l ca-file -d 'Trust this certificate authority, or this very certificate, beside the system\'s; may be repeated' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l cert-file -d 'A client certificate for the registry, with --key-file' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l key-file -d 'The private key of the client certificate' -r -F
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l tls-min -d 'The lowest version of TLS that is spoken' -r -f -a "1.2\t'TLS 1.2'
-1.3\t'TLS 1.3'"
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l plain-http -d 'Speak plain http to the registry, or never [default: to loopback, unless an option is about TLS]' -r -f -a "true\t''
-false\t''"
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l proxy -d 'An http, https, socks5 or socks5h proxy, in the place of those of the environment; none for no proxy' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l allow-net -d 'A private network into which servers may lead; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l mirror -d 'A host, or a URL, that is asked first for manifests and blobs of any registry; may be repeated' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l connections -d 'How many connections to one host may bring blobs at the same time, at most 64' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l retries -d 'How often to try again without progress; 1 MiB of new bytes is progress' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l connect-timeout -d 'How long to wait for a connection, TLS included; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l response-timeout -d 'How long to wait for an answer to begin; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l stall-timeout -d 'How long a download may stand still; 0 for any time' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l min-rate -d 'A download slower than this counts as broken, in bytes a second; 0 for any rate' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l lock-timeout -d 'How long to wait for another unlade that fills the same file; 0 for not at all' -r
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l progress -d 'How to show progress, on stderr' -r -f -a "auto\t'A bar on a terminal, nothing elsewhere'
-bar\t'A bar'
-json\t'One JSON object a line, and nothing else'
-none\t'No bar; notes are still made, unless --quiet is given'"
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l insecure-skip-tls-verify -d 'Believe whoever answers: no certificate is checked'
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -l json -d 'Print one JSON document to stdout, also for a failure'
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -s q -l quiet -d 'Say nothing but errors'
-complete -c unlade -n "__fish_unlade_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l listen -d 'Where to listen; port 0 picks one' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-cert -d 'Speak TLS, with this certificate (PEM, its issuers behind it), and --tls-key' -r -F
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l tls-key -d 'The private key of the certificate (PEM)' -r -F
@@ -510,7 +421,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand serve" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand serve" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -548,7 +458,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand completions" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand completions" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -587,7 +496,6 @@ authfile\t'A whole auth file'
 base64\t'Base64 of user:password'
 token\t'A bare token'
 user-password\t'user:password'"
-complete -c unlade -n "__fish_unlade_using_subcommand man" -l helper-timeout -d 'How long a credential helper may take, which may ask for a passphrase; 0 for any time' -r
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l realm -d 'What a token server on another host than the registry\'s is shown' -r -f -a "strict\t'Nothing, unless --trust-realm names it'
 warn\t'User and password, over verified https, with a warning'"
 complete -c unlade -n "__fish_unlade_using_subcommand man" -l trust-realm -d 'A token server on another host that may see any login over https, unwarned; may be repeated' -r
@@ -618,17 +526,15 @@ complete -c unlade -n "__fish_unlade_using_subcommand man" -l json -d 'Print one
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s v -l verbose -d 'Say more on stderr; -vv tells of every request'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s q -l quiet -d 'Say nothing but errors'
 complete -c unlade -n "__fish_unlade_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "pick" -d 'Say what a pull would take, and why'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "blob" -d 'Print a blob, verified at its end'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "digest" -d 'Print the digest that a reference resolves to'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "tags" -d 'List the tags of a repository'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "referrers" -d 'List what refers to a manifest: signatures, bills of materials and the like'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "login" -d 'Keep the login for a registry where docker and podman find it too, once the registry takes it'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "logout" -d 'Forget the login for a registry'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "serve" -d 'Serve image layouts as a read-only registry'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "completions" -d 'Print the script that completes command lines in a shell'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "man" -d 'Print the manual page of the command or of a verb'
-complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers login logout serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "pull" -d 'Download the layers of an artifact into files, verified'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "pick" -d 'Say what a pull would take, and why'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "inspect" -d 'Show what a reference names: platforms, disk types, layers, sizes'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "manifest" -d 'Print a manifest or index, byte for byte'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "blob" -d 'Print a blob, verified at its end'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "digest" -d 'Print the digest that a reference resolves to'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "tags" -d 'List the tags of a repository'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "referrers" -d 'List what refers to a manifest: signatures, bills of materials and the like'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "serve" -d 'Serve image layouts as a read-only registry'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "completions" -d 'Print the script that completes command lines in a shell'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "man" -d 'Print the manual page of the command or of a verb'
+complete -c unlade -n "__fish_unlade_using_subcommand help; and not __fish_seen_subcommand_from pull pick inspect manifest blob digest tags referrers serve completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -103,25 +103,6 @@ Examples:
   unlade referrers ghcr.io/acme/disk:1.4 --arch arm64 --artifact-type application/spdx+json
   unlade referrers ghcr.io/acme/disk:1.4 --latest --json";
 
-/// Below the options of `login`.
-pub(crate) const LOGIN: &str = "\
-The login is shown to the registry first. It then goes into --authfile, the file of
-REGISTRY_AUTH_FILE, config.json in DOCKER_CONFIG, docker's config.json in the home folder if it
-exists, or containers/auth.json in the configuration folder; or to the helper that this file names.
-
-Examples:
-  unlade login registry.example:5000
-  unlade login ghcr.io/acme --username me --password-stdin   for what is below acme, with a pipe
-  unlade login registry.example --authfile auth.json --json";
-
-/// Below the options of `logout`.
-pub(crate) const LOGOUT: &str = "\
-The login is looked for where `unlade login` puts it. It is no failure if there is none.
-
-Examples:
-  unlade logout registry.example:5000
-  unlade logout ghcr.io/acme --authfile auth.json";
-
 /// Below the options of `serve`.
 pub(crate) const SERVE: &str = "\
 Once it listens it prints one line, `listening on http://ADDR:PORT`, or https with --tls-cert.
@@ -217,8 +198,6 @@ mod tests {
             ("digest", DIGEST, 3),
             ("tags", TAGS, 3),
             ("referrers", REFERRERS, 3),
-            ("login", LOGIN, 3),
-            ("logout", LOGOUT, 2),
             ("serve", SERVE, 5),
             ("completions", COMPLETIONS, 3),
             ("man", MAN, 3),

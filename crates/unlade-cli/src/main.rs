@@ -12,7 +12,6 @@ mod paint;
 mod progress;
 mod session;
 mod table;
-mod terminal;
 mod units;
 mod verbs;
 

@@ -5,7 +5,6 @@ mod choice;
 mod common;
 mod content;
 mod listing;
-mod login;
 mod pull;
 mod serve;
 
@@ -16,7 +15,6 @@ pub(crate) use self::choice::Choice;
 pub(crate) use self::common::{Common, Progress, Realm, SecretFormat, Tls};
 pub(crate) use self::content::{Blob, Pick, Resolve};
 pub(crate) use self::listing::{Referrers, Tags};
-pub(crate) use self::login::{Login, Logout};
 pub(crate) use self::pull::Pull;
 pub(crate) use self::serve::Serve;
 use crate::examples;
@@ -65,12 +63,6 @@ pub(crate) enum Verb {
     /// List what refers to a manifest: signatures, bills of materials and the like
     #[command(after_help = examples::REFERRERS)]
     Referrers(Referrers),
-    /// Keep the login for a registry where docker and podman find it too, once the registry takes it
-    #[command(after_help = examples::LOGIN)]
-    Login(Login),
-    /// Forget the login for a registry
-    #[command(after_help = examples::LOGOUT)]
-    Logout(Logout),
     /// Serve image layouts as a read-only registry
     #[command(after_help = examples::SERVE)]
     Serve(Serve),

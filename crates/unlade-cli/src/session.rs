@@ -1,7 +1,6 @@
 //! What all verbs share: the client, the display, and how a run is stopped.
 
 mod leftovers;
-mod logins;
 mod settings;
 mod signals;
 
@@ -20,7 +19,6 @@ use unlade::site::Environment;
 use unlade::{Client, Error, ErrorKind, Result};
 
 use self::leftovers::Leftovers;
-pub(crate) use self::logins::{Keeping, Logins};
 pub(crate) use self::settings::read;
 use self::signals::{Consequences, Signals};
 use crate::failure;
@@ -49,8 +47,6 @@ pub(crate) enum Reach {
     /// Nothing beyond this machine: no login is read, no certificate, no setting of connections.
     Local,
     Registries,
-    /// Registries, without any login that is known.
-    Strangers,
 }
 
 /// How long a job that was asked to stop is waited for.
@@ -68,7 +64,6 @@ pub(crate) struct Session {
     client: Client,
     display: Arc<Display>,
     leftovers: Arc<Leftovers>,
-    logins: Logins,
     signals: Signals,
     cancel: Cancel,
     hurry: Cancel,
@@ -82,15 +77,14 @@ impl Session {
         let leftovers = Arc::new(Leftovers::new(Arc::clone(&display)));
         let cancel = Cancel::new();
         let mut client = Client::builder().observer(Arc::clone(&leftovers) as Arc<dyn Observer>).cancel(cancel.clone());
-        let environment = Environment::of_process();
         if reach == Reach::Registries {
-            client = client.credentials(settings::credentials(options, &environment)?);
+            let environment = Environment::of_process();
+            let keychain = settings::credentials(options, &environment)?;
+            client = client
+                .config(settings::config(options, &environment)?)
+                .credentials(keychain)
+                .roots(Arc::new(environment.roots()));
         }
-        if reach != Reach::Local {
-            client = client.config(settings::config(options, &environment)?).roots(Arc::new(environment.roots()));
-        }
-        let helpers = settings::helpers(options, &environment);
-        let logins = Logins::new(options, environment, helpers, cancel.clone());
         let client = client.build()?;
         spare_descriptors().map_err(|error| Error::io("cannot start the runtime", error))?;
         // One thread: the data path has threads of its own, and a second one here costs more than it gives.
@@ -102,7 +96,7 @@ impl Session {
         let ending = Ending { display: Arc::clone(&display), leftovers: Arc::clone(&leftovers) };
         let signals = Signals::listen(ending).map_err(|error| Error::io("cannot listen for signals", error))?;
         let hurry = Cancel::new();
-        Ok(Self { runtime, client, display, leftovers, logins, signals, cancel, hurry, json: options.json })
+        Ok(Self { runtime, client, display, leftovers, signals, cancel, hurry, json: options.json })
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -111,11 +105,6 @@ impl Session {
 
     pub(crate) fn display(&self) -> &Arc<Display> {
         &self.display
-    }
-
-    /// Returns where logins are kept.
-    pub(crate) fn logins(&self) -> &Logins {
-        &self.logins
     }
 
     pub(crate) fn cancel(&self) -> &Cancel {

@@ -20,7 +20,6 @@ mod crowd;
 pub mod document;
 mod exchange;
 mod fault;
-pub mod helper;
 mod http;
 pub mod layout;
 pub mod link;

@@ -4,7 +4,6 @@ pub mod copy;
 mod explain;
 mod inspect;
 mod listing;
-mod logins;
 
 use std::fmt;
 use std::sync::Arc;

@@ -202,8 +202,6 @@ pub enum Advice {
     LogIn,
     /// Make this folder first.
     MakeFolder(String),
-    /// Have this credential helper mended, or name it no more.
-    MendHelper(String),
     /// Call this host by a name that its certificate has.
     NameHost(String),
     /// Name a folder, or another one, for the files.

@@ -11,8 +11,7 @@
 //! use unlade::site::Environment;
 //! use unlade::Client;
 //!
-//! let site = Environment::of_process();
-//! let credentials = Keychain::new(site.auth_files(None))?.with_helpers(site.helpers());
+//! let credentials = Keychain::new(Environment::of_process().auth_files(None))?;
 //! let client = Client::builder().credentials(credentials).build()?;
 //! let reference = "ghcr.io/acme/disk:1.4".parse()?;
 //! let image = client.artifact(&reference, &Selection::default()).await?;

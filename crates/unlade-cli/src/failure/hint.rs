@@ -57,9 +57,6 @@ fn advised(advice: &Advice) -> String {
             "give a login with --pull-secret-file or --authfile; a registry may also answer so for what does not exist"
                 .to_owned()
         }
-        Advice::MendHelper(name) => format!(
-            "mend {name}, or take it out there and log in anew; --pull-secret-file and --authfile give a login without it"
-        ),
         Advice::Near(names) => format!("near names that exist: {}", names.join(", ")),
         Advice::PlainHttp => "if this server speaks no TLS, say so with --plain-http".to_owned(),
         Advice::ProveRealm(host) => format!(

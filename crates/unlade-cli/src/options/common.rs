@@ -32,9 +32,6 @@ pub(crate) struct Common {
         default_value = "auto"
     )]
     pub(crate) pull_secret_format: SecretFormat,
-    /// How long a credential helper may take, which may ask for a passphrase; 0 for any time
-    #[arg(long, global = true, env = "UNLADE_HELPER_TIMEOUT", value_name = "TIME", help_heading = "Credentials", hide_short_help = true, default_value = "60s", value_parser = units::duration)]
-    pub(crate) helper_timeout: Duration,
     /// What a token server on another host than the registry's is shown
     #[arg(
         long,

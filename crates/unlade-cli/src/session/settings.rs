@@ -5,9 +5,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use unlade::auth::{Exposure, Helpers, Keychain, PullSecretFormat, exposed};
+use unlade::auth::{Keychain, PullSecretFormat};
 use unlade::config::{Config, Identity, Pem, PlainHttp, Proxies, RealmRule, Realms, TlsVerification, TlsVersion};
-use unlade::site::{Environment, exposure};
+use unlade::site::Environment;
 use unlade::{Error, ErrorKind, Result};
 
 use crate::options::{Common, Realm, SecretFormat, Tls};
@@ -80,15 +80,9 @@ fn realms(options: &Common) -> Realms {
     realms
 }
 
-/// Returns where credential helpers are.
-pub(super) fn helpers(options: &Common, environment: &Environment) -> Helpers {
-    environment.helpers().with_timeout(limit(options.helper_timeout))
-}
-
 /// Returns where credentials come from.
 pub(super) fn credentials(options: &Common, environment: &Environment) -> Result<Keychain> {
-    let helpers = helpers(options, environment);
-    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?.with_helpers(helpers);
+    let mut keychain = Keychain::new(environment.auth_files(options.authfile.as_deref()))?;
     if let Some(path) = &options.pull_secret_file {
         let format = match options.pull_secret_format {
             SecretFormat::Auto => PullSecretFormat::Auto,
@@ -97,14 +91,7 @@ pub(super) fn credentials(options: &Common, environment: &Environment) -> Result
             SecretFormat::Token => PullSecretFormat::Token,
             SecretFormat::UserPassword => PullSecretFormat::UserPassword,
         };
-        let name = path.display().to_string();
-        keychain = keychain.with_pull_secret(&read(path)?, format, &name)?;
-        // What cannot be opened was an error just now.
-        if path != Path::new("-")
-            && File::open(path).and_then(|file| exposure(&file)).is_ok_and(|by| by == Exposure::Everybody)
-        {
-            keychain = keychain.with_warning(exposed(&name));
-        }
+        keychain = keychain.with_pull_secret(&read(path)?, format, &path.display().to_string())?;
     }
     Ok(keychain)
 }

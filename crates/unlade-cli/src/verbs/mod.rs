@@ -5,8 +5,6 @@ mod add;
 mod blob;
 mod digest;
 mod inspect;
-mod login;
-mod logout;
 mod manifest;
 mod pick;
 mod pull;
@@ -30,8 +28,6 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<()> {
         Verb::Blob(options) => blob::run(&options, session).await,
         Verb::Digest(options) => digest::run(&options, session).await,
         Verb::Inspect(options) => inspect::run(&options, session).await,
-        Verb::Login(options) => login::run(&options, session).await,
-        Verb::Logout(options) => logout::run(&options, session).await,
         Verb::Manifest(options) => manifest::run(&options, session).await,
         Verb::Pick(options) => pick::run(&options, session).await,
         Verb::Pull(options) => pull::run(&options, session).await,
@@ -53,7 +49,6 @@ pub(crate) fn patience(verb: &Verb) -> Patience {
 pub(crate) fn reach(verb: &Verb) -> Reach {
     match verb {
         Verb::About(_) | Verb::Serve(_) => Reach::Local,
-        Verb::Login(_) | Verb::Logout(_) => Reach::Strangers,
         _ => Reach::Registries,
     }
 }

@@ -6,8 +6,6 @@ mod archives;
 mod docker;
 mod file_systems;
 mod forward;
-mod helpers;
-mod keeping;
 mod limits;
 mod logins;
 mod mirrors;
@@ -21,7 +19,6 @@ mod served;
 mod tls;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -140,7 +137,5 @@ fn document(outcome: &Outcome) -> Value {
 fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
-    // Many of them are secrets, which for anybody to read would be told of.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("keep a file private");
     path.to_string_lossy().into_owned()
 }

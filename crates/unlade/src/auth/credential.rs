@@ -8,9 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use super::Secret;
 use super::secret::forms;
 
-/// The user that stands for a token in place of a password.
-pub(super) const TOKEN_USER: &str = "<token>";
-
 /// What a registry may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -46,16 +43,6 @@ impl Credential {
         forms(secret).into_iter().chain(pair.iter().chain(&bare).flat_map(forms)).collect()
     }
 
-    /// Takes a user and a password; the user `<token>` says that the password is an identity token.
-    pub fn of_user(user: &str, password: &str) -> Self {
-        let password = Secret::new(password);
-        if user == TOKEN_USER {
-            Self::IdentityToken(password)
-        } else {
-            Self::Password { user: user.to_owned(), password }
-        }
-    }
-
     /// Reads `user:password`; the password may hold colons and may be empty.
     pub(super) fn from_pair(text: &str) -> Option<Self> {
         let (user, password) = text.split_once(':')?;
@@ -78,29 +65,11 @@ pub struct Found {
     pub origin: String,
     /// What is wrong with places that did not decide.
     pub warnings: Vec<String>,
-    /// The first credential helper that should have been asked and gave no answer.
-    pub failed_helper: Option<FailedHelper>,
-}
-
-/// A credential helper that gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FailedHelper {
-    /// The program, and the place that names it.
-    pub name: String,
-    /// Why it gave none.
-    pub reason: String,
-}
-
-impl std::fmt::Display for FailedHelper {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no login came from {}: {}", self.name, self.reason)
-    }
 }
 
 impl Found {
     /// Names the place of a credential.
     pub fn new(credential: Credential, origin: impl Into<String>) -> Self {
-        Self { credential: Arc::new(credential), origin: origin.into(), warnings: Vec::new(), failed_helper: None }
+        Self { credential: Arc::new(credential), origin: origin.into(), warnings: Vec::new() }
     }
 }

@@ -18,33 +18,14 @@ pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The logins of an auth file, and the helpers that it names.
+/// The user that stands for a token in place of a password.
+const TOKEN_USER: &str = "<token>";
+
+/// The logins of an auth file.
 #[derive(Clone)]
 pub struct AuthFile {
     name: String,
     auths: Map<String, Value>,
-    helpers: Map<String, Value>,
-    store: Option<String>,
-}
-
-/// How much of a repository's name the keys cover that are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Any part.
-    Any,
-    /// None: they are for the whole registry.
-    Host,
-    /// A part of its path.
-    Path,
-}
-
-/// Who keeps the logins of a registry besides the file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Keepers {
-    /// The key of the registry among `credHelpers`, and the helper. One without a name says that the file keeps them.
-    pub(super) own: Option<(String, String)>,
-    /// The helper for all that have none of their own.
-    pub(super) store: Option<String>,
 }
 
 impl AuthFile {
@@ -61,39 +42,22 @@ impl AuthFile {
         let Value::Object(mut document) = document else {
             return Err(invalid(format!("{name}: an auth file is a JSON object")));
         };
-        let mut object = |key: &str| match document.remove(key) {
-            None | Some(Value::Null) => Ok(Map::new()),
-            Some(Value::Object(object)) => Ok(object),
-            Some(_) => Err(invalid(format!("{name}, key {key}: expected an object"))),
+        let auths = match document.remove("auths") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(auths)) => auths,
+            Some(_) => return Err(invalid(format!("{name}, key auths: expected an object"))),
         };
-        let (auths, helpers) = (object("auths")?, object("credHelpers")?);
-        let store = match document.remove("credsStore") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(store)) => Some(store).filter(|store| !store.is_empty()),
-            Some(_) => return Err(invalid(format!("{name}, key credsStore: expected a text"))),
-        };
-        Ok(Self { name: name.to_owned(), auths, helpers, store })
+        Ok(Self { name: name.to_owned(), auths })
     }
 
-    /// Finds the login of a repository by its longest key; a key without a login counts as none. Helpers are not asked.
+    /// Finds the login of a repository by its longest key; a key without a login counts as none.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`], naming file and key, if the entry that decides is malformed.
     pub fn lookup(&self, repository: &Repository) -> Result<Option<(String, Credential)>> {
-        self.lookup_within(repository, Reach::Any)
-    }
-
-    /// Does so among some of the keys.
-    pub(super) fn lookup_within(&self, repository: &Repository, reach: Reach) -> Result<Option<(String, Credential)>> {
-        let fits = |depth: &usize| match reach {
-            Reach::Any => true,
-            Reach::Host => *depth == 0,
-            Reach::Path => *depth > 0,
-        };
-        let depth = |key: &str| specificity(key, repository).filter(fits);
         let mut matching: Vec<(usize, &String, &Value)> =
-            self.auths.iter().filter_map(|(key, entry)| Some((depth(key)?, key, entry))).collect();
+            self.auths.iter().filter_map(|(key, entry)| Some((specificity(key, repository)?, key, entry))).collect();
         matching.sort_by_key(|(depth, key, _)| (std::cmp::Reverse(*depth), key.len()));
         for (_, key, entry) in matching {
             if let Some(credential) = self.credential(key, entry)? {
@@ -101,20 +65,6 @@ impl AuthFile {
             }
         }
         Ok(None)
-    }
-
-    /// Says which helpers the file names for a repository's registry.
-    pub(super) fn keepers(&self, repository: &Repository) -> Result<Keepers> {
-        let own = self.helpers.iter().filter(|(key, _)| specificity(key, repository) == Some(0));
-        let own = match own.min_by_key(|(key, _)| key.len()) {
-            None | Some((_, Value::Null)) => None,
-            Some((key, Value::String(name))) => Some((sanitise(key).into_owned(), name.clone())),
-            Some((key, _)) => {
-                let place = format!("{}, key credHelpers[{}]", self.name, sanitise(key));
-                return Err(invalid(format!("{place}: expected a text")));
-            }
-        };
-        Ok(Keepers { own, store: self.store.clone() })
     }
 
     fn credential(&self, key: &str, entry: &Value) -> Result<Option<Credential>> {
@@ -138,7 +88,7 @@ impl AuthFile {
             return self.decode(key, auth).map(Some);
         }
         let (user, password) = (field("username")?, field("password")?);
-        Ok((!user.is_empty()).then(|| Credential::of_user(user, password)))
+        Ok((!user.is_empty()).then(|| password_or_token(user, password)))
     }
 
     fn decode(&self, key: &str, auth: &str) -> Result<Credential> {
@@ -147,7 +97,7 @@ impl AuthFile {
         let (user, password) =
             text.split_once(':').ok_or_else(|| self.bad(key, "auth is not base64 of user:password"))?;
         // docker pads with NUL in some versions.
-        Ok(Credential::of_user(user, password.trim_end_matches('\0')))
+        Ok(password_or_token(user, password.trim_end_matches('\0')))
     }
 
     fn bad(&self, key: &str, what: &str) -> Error {
@@ -161,8 +111,16 @@ impl std::fmt::Debug for AuthFile {
     }
 }
 
+fn password_or_token(user: &str, password: &str) -> Credential {
+    if user == TOKEN_USER {
+        Credential::IdentityToken(Secret::new(password))
+    } else {
+        Credential::Password { user: user.to_owned(), password: Secret::new(password) }
+    }
+}
+
 /// Says how many components of the repository's name a key covers, or that it is another's.
-pub(super) fn specificity(key: &str, repository: &Repository) -> Option<usize> {
+fn specificity(key: &str, repository: &Repository) -> Option<usize> {
     let without_scheme = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let bare = without_scheme.trim_end_matches('/');
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
@@ -294,8 +252,6 @@ mod tests {
             ("{\"auths\":\n hunter2}", "auth.json, line 2, column 2: this is not JSON"),
             ("[]", "auth.json: an auth file is a JSON object"),
             (r#"{"auths":"hunter2"}"#, "auth.json, key auths: expected an object"),
-            (r#"{"credHelpers":["hunter2"]}"#, "auth.json, key credHelpers: expected an object"),
-            (r#"{"credsStore":{"hunter2":1}}"#, "auth.json, key credsStore: expected a text"),
         ] {
             assert_eq!(AuthFile::parse(file.as_bytes(), "auth.json").unwrap_err().to_string(), expected);
         }

@@ -2,38 +2,24 @@
 
 use std::{fmt, io};
 
-use super::docker_config::{Keepers, Reach};
 use super::pull_secret::PullSecret;
-use super::search::{Clue, again};
-use super::{AuthFile, Credential, FailedHelper, Found, Helpers, PullSecretFormat, Search};
+use super::{AuthFile, Credential, Found, PullSecretFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::reference::Repository;
 
 /// Where credentials are looked for: what was given explicitly, then auth files in
-/// order, and the helpers that those name; the first that has one for the registry decides, else there is none.
+/// order; the first that has one for the registry decides, else there is none.
 #[derive(Debug, Default)]
 pub struct Keychain {
     explicit: Option<(String, PullSecret)>,
     files: Vec<Source>,
-    helpers: Helpers,
-    warnings: Vec<String>,
+    unreadable: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Source {
     name: String,
     content: Result<AuthFile>,
-    exposure: Exposure,
-}
-
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Exposure {
-    /// Everybody on this machine.
-    Everybody,
-    /// Some, or it is not known.
-    Some,
 }
 
 /// An auth file as it was read.
@@ -42,7 +28,6 @@ pub struct AuthFileSource {
     name: String,
     content: io::Result<Vec<u8>>,
     named_by: NamedBy,
-    exposure: Exposure,
 }
 
 /// Who named a file.
@@ -58,14 +43,7 @@ pub enum NamedBy {
 impl AuthFileSource {
     /// Describes a file by the name it goes by in messages, what came of reading it, and who named it.
     pub fn new(name: String, content: io::Result<Vec<u8>>, named_by: NamedBy) -> Self {
-        Self { name, content, named_by, exposure: Exposure::Some }
-    }
-
-    /// Says who may read it.
-    #[must_use]
-    pub fn exposed_to(mut self, exposure: Exposure) -> Self {
-        self.exposure = exposure;
-        self
+        Self { name, content, named_by }
     }
 
     /// Returns the name it goes by in messages.
@@ -94,18 +72,18 @@ impl Keychain {
     /// that cannot be read is a warning, for it may be meant for other users.
     pub fn new(files: impl IntoIterator<Item = AuthFileSource>) -> Result<Self> {
         let mut keychain = Self::default();
-        for AuthFileSource { name, content, named_by, exposure } in files {
+        for AuthFileSource { name, content, named_by } in files {
             let content = match (content, named_by) {
                 (Ok(bytes), _) => AuthFile::parse(&bytes, &name),
                 (Err(error), NamedBy::User) => return Err(unreadable(&name).caused_by(error)),
                 (Err(error), NamedBy::Discovered) => {
-                    keychain.warnings.push(format!("{}: {error}", unreadable(&name)));
+                    keychain.unreadable.push(format!("{}: {error}", unreadable(&name)));
                     continue;
                 }
             };
             match (content, named_by) {
                 (Err(error), NamedBy::User) => return Err(error),
-                (content, _) => keychain.files.push(Source { name, content, exposure }),
+                (content, _) => keychain.files.push(Source { name, content }),
             }
         }
         Ok(keychain)
@@ -121,133 +99,63 @@ impl Keychain {
         Ok(self)
     }
 
-    /// Says where helpers are. Without that none is run, and files that name some give a warning.
-    #[must_use]
-    pub fn with_helpers(mut self, helpers: Helpers) -> Self {
-        self.helpers = helpers;
-        self
-    }
-
-    /// Adds a warning about the places themselves, which is made whatever is looked for.
-    #[must_use]
-    pub fn with_warning(mut self, warning: String) -> Self {
-        self.warnings.push(warning);
-        self
-    }
-
-    /// Finds the credential of a repository, asking helpers for it; without one it is [`Credential::Anonymous`].
+    /// Finds the credential of a repository; without one it is [`Credential::Anonymous`].
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a malformed file or entry would have decided.
-    pub async fn find(&self, repository: &Repository) -> Result<Found> {
-        self.search(repository)?.settle(repository).await
-    }
-
-    /// Says where the credential of a repository is, without running any helper yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`find`](Self::find), unless a helper is asked before.
-    pub fn search(&self, repository: &Repository) -> Result<Search> {
-        let mut helpers = Vec::new();
-        let (end, asked) = self.walk(self.explicit.as_ref(), repository, &mut helpers);
+    pub fn find(&self, repository: &Repository) -> Result<Found> {
+        let (mut found, asked) = self.first(repository)?;
         let undecided = self.files[asked..].iter().filter_map(|source| source.content.as_ref().err());
-        let end = end.map(|mut found| {
-            found.warnings.splice(0..0, self.warnings.iter().cloned());
-            found.warnings.extend(undecided.map(ToString::to_string));
-            found
-        });
-        Search::new(helpers, end)
+        found.warnings.clone_from(&self.unreadable);
+        found.warnings.extend(undecided.map(ToString::to_string));
+        Ok(found)
     }
 
-    /// Does so for a repository at a mirror: what was given for the registry is not the mirror's, and does not count.
+    /// Finds the credential of a repository at a mirror: what was given for the registry is not the mirror's, and does
+    /// not count.
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search).
-    pub fn search_at_mirror(&self, repository: &Repository) -> Result<Search> {
-        let mut helpers = Vec::new();
-        let (end, _) = self.walk(None, repository, &mut helpers);
-        Search::new(helpers, end)
+    /// As [`find`](Self::find).
+    pub fn find_at_mirror(&self, repository: &Repository) -> Result<Found> {
+        Ok(self.first_of(None, repository)?.0)
     }
 
-    /// Goes through the places up to the first that decides without a helper; says how many files were asked.
-    fn walk(
-        &self,
-        explicit: Option<&(String, PullSecret)>,
-        repository: &Repository,
-        helpers: &mut Vec<Clue>,
-    ) -> (Result<Found>, usize) {
+    /// Finds the first credential, and says how many files were asked for it.
+    fn first(&self, repository: &Repository) -> Result<(Found, usize)> {
+        self.first_of(self.explicit.as_ref(), repository)
+    }
+
+    fn first_of(&self, explicit: Option<&(String, PullSecret)>, repository: &Repository) -> Result<(Found, usize)> {
         match explicit {
             Some((name, PullSecret::Login(login))) => {
-                return (Ok(Found::new(login.clone(), format!("the pull secret {name}"))), 0);
+                return Ok((Found::new(login.clone(), format!("the pull secret {name}")), 0));
             }
-            // Whoever gave it does not say what is run here.
-            Some((name, PullSecret::File(file))) => match file.lookup(repository) {
-                Ok(None) => {}
-                Ok(Some((key, credential))) => {
-                    return (Ok(Found::new(credential, format!("auths[{key}] of the pull secret {name}"))), 0);
+            Some((name, PullSecret::File(file))) => {
+                if let Some((key, credential)) = file.lookup(repository)? {
+                    return Ok((Found::new(credential, format!("auths[{key}] of the pull secret {name}")), 0));
                 }
-                Err(error) => return (Err(error), 0),
-            },
+            }
             None => {}
         }
         for (number, source) in self.files.iter().enumerate() {
-            if let Some(end) = self.look_into(source, repository, helpers).transpose() {
-                return (end, number + 1);
+            let file = source.content.as_ref().map_err(again)?;
+            if let Some((key, credential)) = file.lookup(repository)? {
+                return Ok((Found::new(credential, format!("auths[{key}] of {}", source.name)), number + 1));
             }
         }
-        (Ok(Found::new(Credential::Anonymous, "nowhere: no login is known")), self.files.len())
+        Ok((Found::new(Credential::Anonymous, "nowhere: no login is known"), self.files.len()))
     }
-
-    /// Looks into a file: what it has for a part of the registry, the registry's own helper, what it has for all of the
-    /// registry, and the helper for all registries.
-    fn look_into(&self, source: &Source, repository: &Repository, helpers: &mut Vec<Clue>) -> Result<Option<Found>> {
-        let file = source.content.as_ref().map_err(again)?;
-        if let Some(login) = file.lookup_within(repository, Reach::Path)? {
-            return Ok(Some(source.found(login)));
-        }
-        let Keepers { own, store } = file.keepers(repository)?;
-        // One that has a name; docker takes an empty one for "the file itself, whatever keeps the others".
-        if let Some((key, name)) = own.as_ref().filter(|(_, name)| !name.is_empty()) {
-            helpers.push(self.clue(name, format!("credHelpers[{key}] of {}", source.name)));
-        }
-        if let Some(login) = file.lookup_within(repository, Reach::Host)? {
-            return Ok(Some(source.found(login)));
-        }
-        if let (None, Some(name)) = (own, store) {
-            helpers.push(self.clue(&name, format!("credsStore of {}", source.name)));
-        }
-        Ok(None)
-    }
-
-    fn clue(&self, name: &str, place: String) -> Clue {
-        let helper = self.helpers.find(name).map_err(|error| FailedHelper {
-            name: format!("the helper that {place} names"),
-            reason: error.to_string(),
-        });
-        Clue { helper, place }
-    }
-}
-
-impl Source {
-    fn found(&self, (key, credential): (String, Credential)) -> Found {
-        let mut found = Found::new(credential, format!("auths[{key}] of {}", self.name));
-        if self.exposure == Exposure::Everybody {
-            found.warnings.push(exposed(&self.name));
-        }
-        found
-    }
-}
-
-/// Says that everybody on this machine may read a secret.
-pub fn exposed(name: &str) -> String {
-    format!("everybody on this machine may read the login in {name}: chmod 600 {name}")
 }
 
 fn unreadable(name: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("cannot read the auth file {name}"))
+}
+
+/// Says again what was found wrong when the file was read.
+fn again(error: &Error) -> Error {
+    Error::new(error.kind(), error.to_string())
 }
 
 #[cfg(test)]
@@ -259,10 +167,7 @@ mod tests {
     }
 
     fn origin(keychain: &Keychain, repository: &str) -> String {
-        match keychain.search(&repository.parse().unwrap()) {
-            Ok(search) => search.at_once().unwrap().origin.clone(),
-            Err(error) => error.to_string(),
-        }
+        keychain.find(&repository.parse().unwrap()).map_or_else(|error| error.to_string(), |found| found.origin)
     }
 
     #[test]
@@ -299,9 +204,7 @@ mod tests {
             .unwrap()
             .with_pull_secret(b"me:pw", PullSecretFormat::Auto, "ps")
             .unwrap();
-        let at = |repository: &str| {
-            keychain.search_at_mirror(&repository.parse().unwrap()).unwrap().at_once().unwrap().origin.clone()
-        };
+        let at = |repository: &str| keychain.find_at_mirror(&repository.parse().unwrap()).unwrap().origin;
         assert_eq!(at("mirror.example/x"), "auths[mirror.example] of f");
         assert_eq!(at("other.example/x"), "nowhere: no login is known");
     }
@@ -328,9 +231,9 @@ mod tests {
             file("bad", "{", NamedBy::Discovered),
         ])
         .unwrap();
-        let search = keychain.search(&"a.example/x".parse().unwrap()).unwrap();
+        let found = keychain.find(&"a.example/x".parse().unwrap()).unwrap();
         assert_eq!(
-            search.warnings(),
+            found.warnings,
             ["cannot read the auth file closed: permission denied", "bad, line 1, column 1: this is not JSON"]
         );
     }

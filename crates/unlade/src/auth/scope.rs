@@ -4,10 +4,9 @@
 
 use std::fmt;
 
-/// Reading one repository: the only thing that is ever asked for here. Or nothing: a login alone.
+/// Reading one repository: the only thing that is ever asked for here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// Empty for nothing: no repository has such a name.
     repository: String,
 }
 
@@ -15,16 +14,6 @@ impl Scope {
     /// Asks to pull from a repository.
     pub fn pull(repository: impl Into<String>) -> Self {
         Self { repository: repository.into() }
-    }
-
-    /// Asks for nothing but to be known.
-    pub fn nothing() -> Self {
-        Self::pull("")
-    }
-
-    /// Says whether nothing is asked for.
-    pub fn is_nothing(&self) -> bool {
-        self.repository.is_empty()
     }
 
     /// Says in what way a server's idea of the scope goes beyond this one, if it does.
@@ -52,7 +41,7 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_nothing() { f.write_str("nothing") } else { write!(f, "repository:{}:pull", self.repository) }
+        write!(f, "repository:{}:pull", self.repository)
     }
 }
 

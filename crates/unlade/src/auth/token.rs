@@ -94,9 +94,7 @@ impl TokenKey {
             if let Some(service) = &self.service {
                 query.append_pair("service", service);
             }
-            if !self.scope.is_nothing() {
-                query.append_pair("scope", &self.scope.to_string());
-            }
+            query.append_pair("scope", &self.scope.to_string());
             if let Some(account) = account {
                 query.append_pair("account", account);
             }
@@ -110,9 +108,7 @@ impl TokenKey {
         if let Some(service) = &self.service {
             form.append_pair("service", service);
         }
-        if !self.scope.is_nothing() {
-            form.append_pair("scope", &self.scope.to_string());
-        }
+        form.append_pair("scope", &self.scope.to_string());
         form.append_pair("client_id", "unlade");
         form.append_pair("refresh_token", token.expose());
         TokenCall { url: self.realm.clone(), authorization: None, form: Some(Secret::new(form.finish())) }

@@ -93,7 +93,6 @@ impl Advice {
             | Self::KeepArchive
             | Self::LogIn
             | Self::MakeFolder(_)
-            | Self::MendHelper(_)
             | Self::NameFolder
             | Self::NameOutput
             | Self::Overwrite

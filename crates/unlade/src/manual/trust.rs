@@ -25,13 +25,7 @@
 //! `config.json`. A malformed file that the user named is an error at once; one that was
 //! only found is an error if it is asked, and a warning if one before it decided. A file
 //! that `REGISTRY_AUTH_FILE` names and that does not exist is a warning, for it is made by
-//! the first login.
-//!
-//! Credential helpers that a file names ([`Helpers`](crate::auth::Helpers)) are asked once
-//! a server wants a login: the registry's own after the keys with a path and before those
-//! of the whole registry, the one for all registries last. One that is missing, fails,
-//! takes longer than a minute, or says more than 256 KiB is passed over with a warning.
-//! Those that a pull secret names are never run.
+//! the first login. Helpers that a file names are not run.
 //!
 //! # Challenges and tokens
 //!
@@ -149,4 +143,4 @@
 //!
 //! # What is not there yet
 //!
-//! Signatures and the configuration files of sites.
+//! Credential helpers, signatures and the configuration files of sites.

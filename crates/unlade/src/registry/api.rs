@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::collect::{collect, words};
 use super::host::Host;
 use super::journey::{Journey, Objection, Step};
 use super::login::{self, Login};
@@ -32,10 +32,13 @@ use crate::spec::text::sanitise;
 use crate::transport::guard::{AddressGuard, Exemption, check, check_form};
 use crate::transport::redirect::{carried, is_trusted, same_origin, target};
 use crate::transport::watch::watch;
-use crate::transport::{Answer, Exchange, Failure};
+use crate::transport::{Answer, Chunks, Exchange, Failure};
 
 /// So much of a refusal's body is read: error documents are small, and web pages say nothing.
 const MAX_REFUSAL: u64 = 64 << 10;
+
+/// So long the words of a refusal are waited for.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A repository's way to its registry.
 #[derive(Debug)]
@@ -289,7 +292,7 @@ impl Api {
     /// Answers the challenge of the place where the request is.
     async fn authenticate(&self, travel: &mut Travel, challenges: &[Challenge], terms: Terms<'_>) -> Result<()> {
         if travel.journey.is_home() {
-            return self.login.answer(challenges, self, terms).await;
+            return self.login.answer(challenges, self, terms);
         }
         travel.abroad = login::answer_abroad(challenges, travel.journey.url(), self, terms).await?;
         Ok(())
@@ -352,6 +355,24 @@ impl Api {
     fn trusts(&self, travel: &Travel) -> bool {
         travel.journey.is_in_good_hands() && is_trusted(travel.journey.url(), &self.registries.config.trusted_hosts)
     }
+}
+
+/// Reads the words of a refusal; one whose words do not arrive soon is a refusal all the same.
+pub(super) async fn words(chunks: Chunks, limit: u64) -> Bytes {
+    let body = tokio::time::timeout(REFUSAL_PATIENCE, collect(chunks, limit)).await;
+    body.ok().and_then(Result::ok).flatten().unwrap_or_default()
+}
+
+/// Reads a body into memory, unless it is larger than the limit.
+pub(super) async fn collect(mut chunks: Chunks, limit: u64) -> Result<Option<Bytes>, Failure> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = chunks.next().await.transpose()? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
 }
 
 fn misled(request: &Request, travel: &Travel, how: &str) -> Error {

@@ -7,8 +7,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use url::Url;
 
 use super::api::Api;
-use super::check::Verdict;
-use super::identity::Identity;
 use super::refusal::allow_hint;
 use super::request::Terms;
 use super::token::{self, host, is_refusal};
@@ -18,10 +16,9 @@ use crate::auth::realm::{self, Doubt, Grant, Login as Lasting, Rule, Situation};
 use crate::auth::scope::Scope;
 use crate::auth::secret::blot;
 use crate::auth::token::{TokenKey, basic};
-use crate::auth::{Credential, FailedHelper, Search, Secret, Token};
+use crate::auth::{Credential, Found, Secret, Token};
 use crate::config::RealmRule;
 use crate::error::{Advice, Error, ErrorKind, Result};
-use crate::spec::reference::Repository;
 use crate::spec::safe_url::SafeUrl;
 use crate::transport::FailureKind;
 use crate::transport::address::Peril;
@@ -31,7 +28,7 @@ use crate::transport::redirect::same_origin;
 /// What a repository's requests carry, learnt from the registry's challenges.
 #[derive(Debug)]
 pub(super) struct Login {
-    identity: Identity,
+    found: Found,
     scope: Scope,
     state: Mutex<State>,
     /// Why a realm was not shown the login, and the realm's host.
@@ -52,23 +49,16 @@ enum State {
     Unasked,
 }
 
-impl State {
-    /// Shows a token of the registry's own, as it is.
-    fn of_registry(token: &Secret) -> Self {
-        Self::Fixed(Secret::new(format!("Bearer {}", token.expose())))
-    }
-}
-
 impl Login {
-    pub(super) fn new(search: Search, repository: &Repository, scope: Scope) -> Self {
-        let identity = Identity::new(search, repository);
-        let state = match &*identity.known().credential {
-            Credential::RegistryToken(token) => State::of_registry(token),
+    pub(super) fn new(found: Found, repository: &str) -> Self {
+        tracing::debug!("the login comes from {}", found.origin);
+        let state = match &*found.credential {
+            Credential::RegistryToken(token) => State::Fixed(Secret::new(format!("Bearer {}", token.expose()))),
             _ => State::Unasked,
         };
         Self {
-            identity,
-            scope,
+            found,
+            scope: Scope::pull(repository),
             state: Mutex::new(state),
             doubt: OnceLock::new(),
             complaint: OnceLock::new(),
@@ -113,14 +103,9 @@ impl Login {
     ///
     /// [`ErrorKind::Unauthorized`] if there is nothing that would answer it, [`ErrorKind::Denied`] for a
     /// realm that may not be asked.
-    pub(super) async fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
+    pub(super) fn answer(&self, challenges: &[Challenge], api: &Api, terms: Terms<'_>) -> Result<()> {
         let chosen = chosen(challenges)?;
-        let found = self.identity.settle(api, terms).await?;
-        let shown = !matches!(*self.state.lock().unwrap_or_else(PoisonError::into_inner), State::Unasked);
-        let state = if let (Credential::RegistryToken(token), false) = (&*found.credential, shown) {
-            // Helpers were asked before this was known.
-            State::of_registry(token)
-        } else if chosen.scheme == Scheme::Basic {
+        let state = if chosen.scheme == Scheme::Basic {
             State::Fixed(self.password()?)
         } else {
             let realm = realm(chosen)?;
@@ -133,7 +118,7 @@ impl Login {
                     self.withhold(doubt, &realm, api, terms);
                     Credential::Anonymous.into()
                 }
-                Grant::Full | Grant::Warned => found.credential.clone(),
+                Grant::Full | Grant::Warned => self.found.credential.clone(),
             };
             State::Bearer(TokenKey::new(realm, chosen.service(), self.scope.clone(), credential))
         };
@@ -145,7 +130,7 @@ impl Login {
     pub(super) fn note_scopes(&self, challenges: &[Challenge]) {
         let asked = challenges.iter().flat_map(Challenge::scopes);
         if let Some(more) = asked.into_iter().find_map(|asked| self.scope.exceeded_by(&asked)) {
-            let more = blot(&more, &self.identity.secrets());
+            let more = blot(&more, &self.found.credential.secrets());
             tracing::info!("the registry asks for the scope {more}, which is not obeyed");
             // The first complaint stands for all.
             self.complaint.get_or_init(|| format!("the registry asked for the scope {more}, which is not obeyed"));
@@ -161,13 +146,6 @@ impl Login {
             let cause = Error::new(ErrorKind::Denied, format!("the login was not shown to {host}: {doubt}"));
             return error.turned_into(kind).advise(doubt.advice(host)).caused_by(cause);
         }
-        let unheard = self.identity.known().failed_helper.as_ref();
-        let error = match (unheard, error.source()) {
-            (Some(helper), None) if refused || error.kind() == ErrorKind::NotFound => {
-                error.caused_by(helper_failed(helper))
-            }
-            _ => error,
-        };
         if !refused {
             return error;
         }
@@ -175,36 +153,23 @@ impl Login {
             (Some(complaint), None) => error.caused_by(Error::new(ErrorKind::Denied, complaint)),
             _ => error,
         };
-        match (&error.context().advice, &*self.identity.known().credential) {
+        match (&error.context().advice, &*self.found.credential) {
             (Some(_), _) => error,
             // What we refused ourselves is not mended by a login.
             _ if error.context().status.is_none() => error,
-            (None, Credential::Anonymous) => error.advise(self.identity.login_advice()),
-            (None, _) => error.advise(Advice::Credential(self.origin().to_owned())),
+            (None, Credential::Anonymous) => error.advise(Advice::LogIn),
+            (None, _) => error.advise(Advice::Credential(self.found.origin.clone())),
         }
-    }
-
-    /// Says of a request that was answered what that means for the login.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Denied`] if it was answered without the login, which was held back.
-    pub(super) fn verdict(&self, what: &str) -> Result<Verdict> {
-        if self.doubt.get().is_some() {
-            return Err(self.explain(Error::new(ErrorKind::Denied, format!("cannot {what}"))));
-        }
-        let asked = !matches!(*self.state.lock().unwrap_or_else(PoisonError::into_inner), State::Unasked);
-        Ok(if asked { Verdict::Accepted } else { Verdict::Unasked })
     }
 
     /// Returns where the login comes from, in words.
     pub(super) fn origin(&self) -> &str {
-        &self.identity.known().origin
+        &self.found.origin
     }
 
     /// Returns the texts that no message may repeat, although a server may.
     pub(super) fn secrets(&self) -> Vec<Secret> {
-        self.identity.secrets()
+        self.found.credential.secrets()
     }
 
     fn withhold(&self, doubt: Doubt, realm: &Url, api: &Api, terms: Terms<'_>) {
@@ -215,26 +180,21 @@ impl Login {
     }
 
     fn password(&self) -> Result<Secret> {
-        match &*self.identity.known().credential {
+        match &*self.found.credential {
             Credential::Password { user, password } => Ok(basic(user, password)),
             Credential::BareToken(token) => Ok(basic("", token)),
             Credential::Anonymous => {
-                let error = Error::new(ErrorKind::Unauthorized, "a login is wanted, and none is known");
-                let error = error.advise(self.identity.login_advice());
-                Err(match &self.identity.known().failed_helper {
-                    Some(helper) => error.caused_by(helper_failed(helper)),
-                    None => error,
-                })
+                Err(Error::new(ErrorKind::Unauthorized, "a login is wanted, and none is known").advise(Advice::LogIn))
             }
             _ => Err(Error::new(
                 ErrorKind::Unauthorized,
-                format!("user and password are wanted, and {} holds a token", self.origin()),
+                format!("user and password are wanted, and {} holds a token", self.found.origin),
             )),
         }
     }
 
     fn grant(&self, realm: &Url, api: &Api) -> Grant {
-        let lasting = match &*self.identity.known().credential {
+        let lasting = match &*self.found.credential {
             Credential::Anonymous => return Grant::Full,
             Credential::Password { .. } => Lasting::Password,
             _ => Lasting::Lasting,
@@ -302,10 +262,6 @@ pub(super) fn is_unchallenged(error: &Error) -> bool {
         cause = found.source();
     }
     false
-}
-
-fn helper_failed(helper: &FailedHelper) -> Error {
-    Error::new(ErrorKind::Io, helper.to_string())
 }
 
 fn chosen(challenges: &[Challenge]) -> Result<&Challenge> {

@@ -7,12 +7,9 @@
 mod api;
 mod blob;
 mod bounds;
-mod check;
-mod collect;
 mod endpoints;
 mod held;
 mod host;
-mod identity;
 mod journey;
 mod link;
 mod listing;
@@ -37,7 +34,5 @@ mod token;
 mod trail;
 mod travel;
 
-pub use check::Verdict;
-pub(crate) use check::check;
 pub use remote::Remote;
 pub use shared::Registries;

@@ -8,8 +8,7 @@ use url::Url;
 use super::api::Api;
 use super::login::Login;
 use super::shared::Registries;
-use crate::auth::Search;
-use crate::auth::scope::Scope;
+use crate::auth::Found;
 use crate::config::PlainHttp;
 use crate::error::Result;
 use crate::observe::Observer;
@@ -21,9 +20,8 @@ impl Api {
     /// Goes to the registry itself.
     pub(super) fn new(registries: Arc<Registries>, repository: Repository, observer: &dyn Observer) -> Result<Self> {
         let base = registries.base(&repository, None)?;
-        let search = registries.search(&repository, observer)?;
-        let scope = Scope::pull(repository.name());
-        Ok(Self::to(registries, (repository, base), search, scope))
+        let found = registries.credential(&repository, observer)?;
+        Ok(Self::to(registries, repository, base, found))
     }
 
     /// Goes to a mirror of a registry, where the repository may have another name.
@@ -34,19 +32,13 @@ impl Api {
         namespace: String,
     ) -> Result<Self> {
         let base = registries.base(&repository, plain_http)?;
-        let search = registries.keychain.search_at_mirror(&repository)?;
-        let scope = Scope::pull(repository.name());
-        Ok(Self { namespace: Some(namespace), ..Self::to(registries, (repository, base), search, scope) })
+        let found = registries.keychain.find_at_mirror(&repository)?;
+        Ok(Self { namespace: Some(namespace), ..Self::to(registries, repository, base, found) })
     }
 
-    pub(super) fn to(
-        registries: Arc<Registries>,
-        (repository, base): (Repository, Url),
-        search: Search,
-        scope: Scope,
-    ) -> Self {
+    fn to(registries: Arc<Registries>, repository: Repository, base: Url, found: Found) -> Self {
         let host = registries.host(&base);
-        let login = Login::new(search, &repository, scope);
+        let login = Login::new(found, repository.name());
         let gives_manifests = AtomicBool::new(false);
         let targets = Arc::default();
         Self { registries, repository, host, base, namespace: None, login, gives_manifests, targets }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::host::Host;
 use super::shown::Shown;
-use crate::auth::{Keychain, Search, TokenCache};
+use crate::auth::{Found, Keychain, TokenCache};
 use crate::config::{Config, PlainHttp, TlsVerification, TlsVersion};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer};
@@ -116,13 +116,13 @@ impl Registries {
         Arc::clone(hosts.entry(name).or_insert_with(|| Arc::new(Host::new(self.config.connections))))
     }
 
-    /// Says where the credential of a repository is; what is wrong with places that do not decide is a warning.
-    pub(super) fn search(&self, repository: &Repository, observer: &dyn Observer) -> Result<Search> {
-        let search = self.keychain.search(repository)?;
-        for warning in search.warnings() {
-            self.warn(warning, observer);
+    /// Finds the credential of a repository; what is wrong with files that do not decide is a warning.
+    pub(super) fn credential(&self, repository: &Repository, observer: &dyn Observer) -> Result<Found> {
+        let found = self.keychain.find(repository)?;
+        for warning in &found.warnings {
+            self.warn(warning.clone(), observer);
         }
-        Ok(search)
+        Ok(found)
     }
 
     /// Tells the observer what the user should know, once.

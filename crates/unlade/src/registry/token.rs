@@ -6,8 +6,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderM
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::api::Api;
-use super::collect::{collect, words};
+use super::api::{Api, collect, words};
 use super::pause::{answered, broken, pause};
 use super::refusal;
 use super::request::Terms;

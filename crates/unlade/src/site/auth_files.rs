@@ -1,15 +1,14 @@
 //! Where docker and podman keep credentials.
 
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
-use crate::auth::{AuthFileSource, Exposure, Helpers, NamedBy};
+use crate::auth::{AuthFileSource, NamedBy};
 
 /// The largest file that is read: auth files of large sites have some 100 KiB.
-pub(super) const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 impl Environment {
     /// Reads the auth files that exist, in the order in which they are asked.
@@ -22,7 +21,7 @@ impl Environment {
     pub fn auth_files(&self, option: Option<&Path>) -> Vec<AuthFileSource> {
         let mut found = Vec::new();
         if let Some(path) = option {
-            found.push(source(path, read(path), NamedBy::User));
+            found.push(AuthFileSource::new(path.display().to_string(), read(path), NamedBy::User));
         }
         if let Some(path) = self.variable("REGISTRY_AUTH_FILE") {
             let path = Path::new(path);
@@ -30,7 +29,7 @@ impl Environment {
             // It need not exist before the first login, but whoever named it should know.
             let missing = content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
             let named_by = if missing { NamedBy::Discovered } else { NamedBy::User };
-            found.push(source(path, content, named_by));
+            found.push(AuthFileSource::new(path.display().to_string(), content, named_by));
         }
         for path in self.containers_files() {
             found.extend(discover(&path));
@@ -43,11 +42,6 @@ impl Environment {
             found.extend(discover(&folder.join("config.json")));
         }
         found
-    }
-
-    /// Returns where credential helpers are: in the folders of `PATH`.
-    pub fn helpers(&self) -> Helpers {
-        Helpers::in_folders(self.variable("PATH").map(std::env::split_paths).into_iter().flatten())
     }
 
     fn containers_files(&self) -> impl Iterator<Item = PathBuf> + use<> {
@@ -66,34 +60,17 @@ impl Environment {
 
 fn discover(path: &Path) -> Option<AuthFileSource> {
     let content = read(path);
-    let missing = content.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    (!missing).then(|| source(path, content, NamedBy::Discovered))
+    let missing = content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    (!missing).then(|| AuthFileSource::new(path.display().to_string(), content, NamedBy::Discovered))
 }
 
-fn source(path: &Path, content: io::Result<(Vec<u8>, Exposure)>, named_by: NamedBy) -> AuthFileSource {
-    let (content, exposure) = match content {
-        Ok((bytes, exposure)) => (Ok(bytes), exposure),
-        Err(error) => (Err(error), Exposure::Some),
-    };
-    AuthFileSource::new(path.display().to_string(), content, named_by).exposed_to(exposure)
-}
-
-fn read(path: &Path) -> io::Result<(Vec<u8>, Exposure)> {
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    let exposure = exposure(&file)?;
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+        return Err(std::io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
     }
-    Ok((bytes, exposure))
-}
-
-/// Says who may read an open file; of pipes and the like that says nothing.
-pub fn exposure(file: &File) -> io::Result<Exposure> {
-    let metadata = file.metadata()?;
-    let open = metadata.is_file() && metadata.mode() & 0o004 != 0;
-    Ok(if open { Exposure::Everybody } else { Exposure::Some })
+    Ok(bytes)
 }
 
 #[cfg(test)]

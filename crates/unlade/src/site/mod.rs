@@ -3,7 +3,6 @@
 //! Only this module and the command read the environment.
 
 mod auth_files;
-mod auth_store;
 mod certs_d;
 mod daemon_json;
 mod files;
@@ -22,8 +21,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-pub use auth_files::exposure;
-pub use auth_store::AuthStore;
 pub use places::{PolicyChoice, SiteOptions};
 pub use roots::SystemRoots;
 

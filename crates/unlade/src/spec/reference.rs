@@ -123,11 +123,6 @@ impl Place {
 }
 
 impl Repository {
-    /// Names what lies below a path of a registry; the path may be empty, which no repository's is.
-    pub(crate) fn below(registry: Registry, path: &str) -> Self {
-        Self { registry, name: path.to_owned() }
-    }
-
     /// Returns the registry.
     pub fn registry(&self) -> &Registry {
         &self.registry

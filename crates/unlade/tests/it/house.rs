@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::sources::{Name, Sources, path};
 
 /// The modules that read the clock, with the reason. All others are told what time it is, or do not need to know.
-const CLOCKS: [(&str, &str); 11] = [
-    ("auth::helper", "a program has its time to answer"),
+const CLOCKS: [(&str, &str); 10] = [
     ("auth::token", "tokens expire"),
     ("layout::patience", "what is broken is judged at once, unless it is so new that somebody may still be writing it"),
     ("registry::host", "a host says until when it wants to be left alone"),

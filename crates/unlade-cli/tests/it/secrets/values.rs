@@ -106,7 +106,7 @@ fn where_credentials_come_from_is_not_written() {
     shows_nothing(&keychain);
     let keychain = keychain.with_pull_secret(secret.as_bytes(), PullSecretFormat::Auto, "secret").unwrap();
     shows_nothing(&keychain);
-    shows_nothing(&keychain.search(&"a.example/x".parse().unwrap()).unwrap());
+    shows_nothing(&keychain.find(&"a.example/x".parse().unwrap()).unwrap());
     shows_nothing(&Environment::from_iter([("DOCKER_AUTH_CONFIG", text)]));
 }
 
