@@ -64,11 +64,6 @@ impl WriteBack {
         }
     }
 
-    /// Says whether a sync has failed so far.
-    pub(super) fn has_failed(&self) -> bool {
-        self.state().error.is_some()
-    }
-
     fn work(&self) {
         loop {
             let is_named = {

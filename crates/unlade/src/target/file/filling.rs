@@ -119,11 +119,12 @@ impl Filling {
         }
     }
 
-    /// Says whether a later run would go on with it.
+    /// Says whether a later run would go on with it. A sync that is under way is waited for: if it fails, the system tells
+    /// us alone, and a later run would take what memory holds for what is on the disk.
     fn is_of_use(&self) -> bool {
         let journal = self.journal.as_ref().is_some_and(|journal| journal.held() > 0 && journal.is_usable());
-        let is_sound = self.writeback.as_ref().is_none_or(|writeback| !writeback.has_failed());
-        journal && is_sound && self.partial.is_usable()
+        let is_synced = || self.writeback.as_ref().is_none_or(|writeback| writeback.settle().is_ok());
+        journal && self.partial.is_usable() && is_synced()
     }
 
     fn keep(&mut self) -> Kept {
