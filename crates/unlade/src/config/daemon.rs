@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::endpoint::{Endpoint, Scheme, Standing};
+use super::endpoint::{Endpoint, Scheme};
 use super::host_table::Server;
 use super::origin::Sourced;
 use crate::spec::reference::{Registry, Repository};
@@ -37,15 +37,7 @@ impl Daemon {
         if !repository.registry().is_docker_hub() {
             return Vec::new();
         }
-        let mirror = |mirror: &Sourced<Server>| {
-            let mut endpoint = Endpoint::new(mirror.value.registry.clone(), repository.name());
-            endpoint.standing = Standing::Mirror;
-            endpoint.scheme = mirror.value.scheme;
-            endpoint.prefix.clone_from(&mirror.value.prefix);
-            endpoint.origin = Some(mirror.origin.clone());
-            endpoint
-        };
-        self.mirrors.iter().map(mirror).collect()
+        self.mirrors.iter().map(|mirror| mirror.mirror_of(repository)).collect()
     }
 
     /// Makes an endpoint insecure, if the file says so of it.

@@ -3,7 +3,7 @@
 //! <https://github.com/containerd/containerd/blob/main/docs/hosts.md>
 
 use super::endpoint::{Capabilities, Endpoint, Header, Scheme, Standing};
-use super::origin::{Fault, Origin};
+use super::origin::{Fault, Origin, Sourced};
 use super::{Identity, Pem, TlsVerification};
 use crate::spec::reference::{Registry, Repository};
 
@@ -52,6 +52,18 @@ pub struct Server {
     pub registry: Registry,
     /// The path before the repository's name.
     pub prefix: String,
+}
+
+impl Sourced<Server> {
+    /// Describes it as a mirror of a repository, which has the same name there.
+    pub(super) fn mirror_of(&self, repository: &Repository) -> Endpoint {
+        let mut endpoint = Endpoint::new(self.value.registry.clone(), repository.name());
+        endpoint.standing = Standing::Mirror;
+        endpoint.scheme = self.value.scheme;
+        endpoint.prefix.clone_from(&self.value.prefix);
+        endpoint.origin = Some(self.origin.clone());
+        endpoint
+    }
 }
 
 impl HostTable {

@@ -1,8 +1,8 @@
 //! Where a repository's requests go: the site's files, weighed. Pure.
 
 use super::endpoint::{Endpoint, Scheme, Standing};
-use super::host_table::{self, Server};
-use super::origin::{Fault, Origin, Sourced};
+use super::host_table;
+use super::origin::{Fault, Origin};
 use super::rule::{self, Rule};
 use super::sites::{Setting, Sites};
 use super::{TlsVerification, daemon::Daemon};
@@ -45,7 +45,7 @@ pub(super) fn of(sites: &Sites, repository: &Repository) -> Result<Route> {
     let name = format!("{}/{}", repository.registry(), repository.name());
     let mut route = Route { endpoints: Vec::new(), blocked: None, settings: Vec::new(), warnings: Vec::new() };
     for settings in own.iter().filter(|settings| settings.host == *repository.registry()) {
-        route.endpoints.extend(settings.mirrors.iter().map(|mirror| own_mirror(mirror, repository)));
+        route.endpoints.extend(settings.mirrors.iter().map(|mirror| mirror.mirror_of(repository)));
     }
     let rule = rule::of(&conf.rules, &name);
     let table = host_table::of(&sites.hosts, &repository.registry().to_string());
@@ -229,15 +229,6 @@ fn word(scheme: Scheme) -> &'static str {
         Scheme::Insecure => "https unverified, else http",
         Scheme::Presumed => "https, but for loopback",
     }
-}
-
-fn own_mirror(mirror: &Sourced<Server>, repository: &Repository) -> Endpoint {
-    let mut endpoint = Endpoint::new(mirror.value.registry.clone(), repository.name());
-    endpoint.standing = Standing::Mirror;
-    endpoint.scheme = mirror.value.scheme;
-    endpoint.prefix.clone_from(&mirror.value.prefix);
-    endpoint.origin = Some(mirror.origin.clone());
-    endpoint
 }
 
 #[cfg(test)]

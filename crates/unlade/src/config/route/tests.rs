@@ -1,3 +1,5 @@
+use super::super::host_table::Server;
+use super::super::origin::Sourced;
 use super::*;
 use crate::config::{
     Capabilities, CertificateFolder, Certificates, HostEntry, HostSettings, HostTable, Insecure, MirrorRule, Pem,
