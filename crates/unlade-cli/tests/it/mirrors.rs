@@ -135,6 +135,16 @@ fn a_mirror_of_wrong_bytes_is_named_and_none_of_them_stays() {
 }
 
 #[test]
+fn wrong_bytes_of_the_registry_are_a_mismatch_although_a_mirror_was_asked_that_has_none() {
+    let (registry, mirror) = (registry_of(&disk()), LyingRegistry::start());
+    registry.script(Matcher::new(Which::Blob).always(), Fault::FlipByte { at: 12_345 });
+    let (outcome, left) = pull_by(&[&mirror.host()], &registry, &[]);
+    assert_eq!((outcome.code, left), (Some(5), Vec::new()), "{}", outcome.stderr);
+    assert_eq!(error(&outcome)["kind"], "Mismatch");
+    assert_eq!(mirror.requests_for("/v2/acme/disk/blobs/*").len(), 1);
+}
+
+#[test]
 fn a_mirror_gets_neither_the_pull_secret_nor_a_login_that_is_not_its_own() {
     let registry = LyingRegistry::builder().access(Access::basic("tester", "hunter2")).start();
     registry.publish("acme/disk", "v1", &disk());

@@ -38,7 +38,6 @@ pub(super) struct Round {
     digest: Option<Digest>,
     order: std::vec::IntoIter<Arc<Endpoint>>,
     home: Arc<Endpoint>,
-    asked: Option<Arc<Endpoint>>,
     /// Others are at work on the same: it is for them to find another place.
     is_spare: bool,
     /// What the mirrors had to say.
@@ -80,8 +79,9 @@ impl Endpoints {
     }
 
     /// Says whether a blob may be had from another endpoint than those.
-    pub(super) fn has_others(&self, than: &[EndpointId]) -> bool {
-        self.all().any(|api| !than.contains(&api.id()))
+    pub(super) fn has_others(&self, blob: &Digest, than: &[EndpointId]) -> bool {
+        let mut all = self.mirrors.iter().chain([&self.home]);
+        all.any(|endpoint| endpoint.may_have(Some(blob)) && !than.contains(&endpoint.api.id()))
     }
 
     /// Notes that an endpoint gave wrong bytes.
@@ -98,9 +98,9 @@ impl Endpoints {
         self.mirrors.iter().chain([&self.home]).map(|endpoint| &endpoint.api)
     }
 
-    /// Begins to ask for what a digest, or a tag, names: one after the other until one gives what is wanted: mirrors first, once each; then the registry, as
-    /// often as its retries allow; and last those that have failed a short time ago. What is spare goes on to another
-    /// only from one that is known not to have it.
+    /// Begins to ask for what a digest, or a tag, names, one after the other until one gives it: mirrors first, once each;
+    /// then the registry, as often as its retries allow; and last those that have failed a short time ago. What is spare
+    /// goes on to another only from one that is known not to have it.
     pub(super) fn round(&self, digest: Option<&Digest>, avoid: &[EndpointId], zeal: Zeal) -> Round {
         let fit = |mirror: &&Arc<Endpoint>| mirror.may_have(digest);
         let (well, ill): (Vec<_>, Vec<_>) =
@@ -111,7 +111,6 @@ impl Endpoints {
             digest: digest.cloned(),
             order: order.into_iter(),
             home: Arc::clone(&self.home),
-            asked: None,
             is_spare: zeal == Zeal::Spare,
             refused: Vec::new(),
             last: None,
@@ -141,25 +140,22 @@ impl Endpoint {
 
 impl Round {
     /// Returns who is asked next, and what is done about its failures; nobody if there is nobody left.
-    pub(super) fn next(&mut self) -> Option<(Arc<Api>, Zeal)> {
+    pub(super) fn next(&mut self) -> Option<(Arc<Endpoint>, Zeal)> {
         let endpoint = self.order.next()?;
         let stubborn = !self.is_spare && Arc::ptr_eq(&endpoint, &self.home);
-        let api = Arc::clone(&endpoint.api);
-        self.asked = Some(endpoint);
-        Some((api, if stubborn { Zeal::Stubborn } else { Zeal::Spare }))
+        Some((endpoint, if stubborn { Zeal::Stubborn } else { Zeal::Spare }))
     }
 
-    /// Notes that the one who was asked gave nothing.
+    /// Notes that one who was asked gave nothing.
     ///
     /// # Errors
     ///
     /// The failure itself, if no other endpoint would help.
-    pub(super) fn failed(&mut self, error: Error, observer: &dyn Observer) -> Result<()> {
-        let endpoint = self.asked.take().expect("somebody was asked");
+    pub(super) fn failed(&mut self, endpoint: &Arc<Endpoint>, error: Error, observer: &dyn Observer) -> Result<()> {
         let api = &endpoint.api;
         let error = api.cleaned(error);
         let next = after(error.kind());
-        if Arc::ptr_eq(&endpoint, &self.home) {
+        if Arc::ptr_eq(endpoint, &self.home) {
             // What it does not have, nobody has who was passed over.
             if self.is_spare || next != Next::Ill {
                 return Err(self.told(error));

@@ -55,15 +55,15 @@ impl Source for Remote {
             _ => None,
         };
         let mut round = self.endpoints.round(digest, &[], Zeal::Stubborn);
-        while let Some((api, zeal)) = round.next() {
+        while let Some((endpoint, zeal)) = round.next() {
             let terms = Terms { zeal, ..terms };
             let read = match zeal {
-                Zeal::Spare => manifest::proven(&api, selector, terms).await,
-                Zeal::Stubborn => manifest::read(&api, selector, terms).await,
+                Zeal::Spare => manifest::proven(&endpoint.api, selector, terms).await,
+                Zeal::Stubborn => manifest::read(&endpoint.api, selector, terms).await,
             };
             match read {
                 Ok(raw) => return Ok(raw),
-                Err(error) => round.failed(error, self.observer.as_ref())?,
+                Err(error) => round.failed(&endpoint, error, self.observer.as_ref())?,
             }
         }
         Err(round.end())
@@ -74,17 +74,17 @@ impl Source for Remote {
             self.endpoints.note_wrong(endpoint);
         }
         let mut round = self.endpoints.round(Some(&blob.digest), &ask.avoid, ask.zeal);
-        while let Some((api, zeal)) = round.next() {
-            match blob::open(&api, blob, &ask, zeal).await {
+        while let Some((endpoint, zeal)) = round.next() {
+            match blob::open(&endpoint.api, blob, &ask, zeal).await {
                 Ok(body) => return Ok(body),
-                Err(error) => round.failed(error, ask.observer.as_ref())?,
+                Err(error) => round.failed(&endpoint, error, ask.observer.as_ref())?,
             }
         }
         Err(round.end())
     }
 
-    fn has_others(&self, than: &[EndpointId]) -> bool {
-        self.endpoints.has_others(than)
+    fn has_others(&self, blob: &Content, than: &[EndpointId]) -> bool {
+        self.endpoints.has_others(&blob.digest, than)
     }
 
     fn lanes(&self) -> usize {

@@ -59,8 +59,8 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
         1
     }
 
-    /// Says whether blobs may be had from another endpoint than those given.
-    fn has_others(&self, _than: &[EndpointId]) -> bool {
+    /// Says whether a blob may be had from another endpoint than those given.
+    fn has_others(&self, _blob: &Content, _than: &[EndpointId]) -> bool {
         false
     }
 

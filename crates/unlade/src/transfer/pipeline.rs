@@ -166,7 +166,7 @@ impl Download {
         let may_repeat = matches!(target, Target::Positioned(_));
         let remedy = if may_repeat && recalled > 0 && job.resume == Resume::GoOn {
             "an earlier run left a part of it: all of it is fetched anew"
-        } else if may_repeat && terms.avoid.is_empty() && self.source.has_others(&culprits) {
+        } else if may_repeat && terms.avoid.is_empty() && self.source.has_others(&self.content, &culprits) {
             terms.avoid = culprits;
             "all of it is fetched from another endpoint"
         } else {

@@ -212,7 +212,7 @@ impl Source for Wide {
         self.lanes
     }
 
-    fn has_others(&self, than: &[EndpointId]) -> bool {
+    fn has_others(&self, _blob: &Content, than: &[EndpointId]) -> bool {
         self.endpoints.iter().any(|endpoint| !than.contains(endpoint))
     }
 }
