@@ -120,3 +120,26 @@ pub struct Blind;
 impl Observer for Blind {
     fn notice(&self, _event: &Event) {}
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Mutex;
+
+    use super::{Event, Observer};
+
+    /// Remembers what it was told.
+    #[derive(Debug, Default)]
+    pub(crate) struct Notes(Mutex<Vec<Event>>);
+
+    impl Notes {
+        pub(crate) fn all(&self) -> Vec<Event> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl Observer for Notes {
+        fn notice(&self, event: &Event) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+}

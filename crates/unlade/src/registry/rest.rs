@@ -61,19 +61,10 @@ fn held_back(text: String, until: Option<Instant>) -> Error {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::observe::Observer;
-
-    #[derive(Debug, Default)]
-    struct Notes(Mutex<Vec<Event>>);
-
-    impl Observer for Notes {
-        fn notice(&self, event: &Event) {
-            self.0.lock().unwrap().push(event.clone());
-        }
-    }
+    use crate::observe::tests::Notes;
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_for_a_connection_is_told_once_it_lasts() {
@@ -88,9 +79,9 @@ mod tests {
                 drop(held);
             });
             assert!(second.is_ok());
-            assert_eq!(notes.0.lock().unwrap().len(), told, "{seconds} s");
+            assert_eq!(notes.all().len(), told, "{seconds} s");
         }
         let reason = "all connections to registry.example are in use".to_owned();
-        assert_eq!(*notes.0.lock().unwrap(), [Event::Waiting { reason, wait: None }]);
+        assert_eq!(notes.all(), [Event::Waiting { reason, wait: None }]);
     }
 }
