@@ -50,7 +50,7 @@ pub struct Terms {
     pub origins: Arc<Origins>,
     /// Who is not asked.
     pub avoid: Vec<EndpointId>,
-    /// What an earlier run has left, and was not fetched again.
+    /// What an earlier run, or a connection that broke, has left, and was not fetched again.
     pub(super) recalled: Arc<Mutex<Spans>>,
 }
 
@@ -61,7 +61,13 @@ impl Terms {
         self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone_from(there);
     }
 
-    /// Notes bytes that are fetched whether they are there or not: what an earlier run has left of them was no use.
+    /// Notes what a connection that broke has left for another to go on with.
+    pub(super) fn keep(&self, range: Range<u64>) {
+        self.progress.add_resumed(range.end - range.start);
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).insert(range);
+    }
+
+    /// Notes bytes that are fetched whether they are there or not: what was left of them was no use.
     fn come_again(&self, range: Range<u64>) {
         let mut recalled = self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
         let before = recalled.bytes();

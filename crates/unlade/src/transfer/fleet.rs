@@ -166,7 +166,11 @@ impl<'a> Fleet<'a> {
                 self.width.went_well();
             }
             Some(Ended::Broke(error)) => {
+                let left = self.pieces().handed_on(number);
                 self.pieces().end_piece(number);
+                if !left.is_empty() {
+                    self.terms.keep(left);
+                }
                 match running {
                     Some(Running { zeal: Zeal::Stubborn, .. }) => return Err(error),
                     Some(Running { epoch, .. }) => self.give_up(&error, epoch),

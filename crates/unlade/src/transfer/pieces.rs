@@ -197,6 +197,11 @@ impl Pieces {
         pieces.find(|(number, piece)| may_stop(**number, piece)).map(|(number, _)| *number)
     }
 
+    /// Returns what of a piece was handed on.
+    pub(super) fn handed_on(&self, number: Number) -> Range<u64> {
+        self.fetched.get(&number).map_or(0..0, |piece| piece.begin..piece.left.start)
+    }
+
     /// Says whether nothing of a piece has come.
     pub(super) fn gave_nothing(&self, number: Number) -> bool {
         self.fetched.get(&number).is_some_and(|piece| piece.bytes == 0)

@@ -43,6 +43,8 @@ cases! {
             let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).expect("a report");
             let fetched = report["files"][0]["bytes_fetched"].as_u64().expect("a number");
             assert!(fetched <= (SIZE + 2 * MIB) as u64, "{fetched}: more than what was in flight came twice");
+            let resumed = report["files"][0]["bytes_resumed"].as_u64().expect("a number");
+            assert!(((MIB as u64)..=3 * MIB as u64).contains(&resumed), "{resumed}: what came before the break");
         });
     a_range_that_stands_still_is_fetched_anew => one(Fault::StallBody { after: MIB })
         .arguments(&["--stall-timeout", "2s"])
