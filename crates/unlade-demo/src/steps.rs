@@ -70,7 +70,9 @@ impl Stage<'_> {
         let half = IMAGE_SIZE / 2;
         self.terminal.say("Now the wire breaks in the middle of the download; the rest is fetched, not the whole:")?;
         self.scissors.cut_after(half as u64);
-        let line = format!("unlade pull {} --authfile auth.json --arch arm64 -o disk.img --json", self.reference());
+        // Over one connection it is known which one carries so much.
+        let options = "--authfile auth.json --arch arm64 --connections 1 -o disk.img --json";
+        let line = format!("unlade pull {} {options}", self.reference());
         let report: Value = serde_json::from_str(&self.run(&line, 0).await?.stdout)?;
         let file = &report["files"][0];
         let resumed = file["bytes_resumed"].as_u64().unwrap_or_default();
